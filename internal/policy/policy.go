@@ -1,0 +1,238 @@
+// Package policy decides who may do what to which material.
+//
+// It guarantees that every decision is a pure function of subject, action and object: no input or output, no clock, no
+// state. What no rule allows is refused: an unknown role, an unknown action and an object whose state is not known
+// are all answered with no. The same rules give the scope that lists are drawn with, so that a list never shows what
+// a single request would refuse.
+//
+// It does not know routes, sessions or rows. Whether a thing exists is for the caller; a decision only says whether a
+// refusal must look like absence (Hide).
+package policy
+
+import (
+	"slices"
+
+	"zapis/internal/archive"
+)
+
+// Action is one thing that a person or a program may want to do.
+type Action string
+
+// The actions. Every route and every activity names one of them.
+const (
+	// Anyone, signed in or not: the sign-in pages, the assets, the step-away page.
+	Enter Action = "enter"
+
+	// One's own account: settings, passkeys, second factor, signing out.
+	ManageSelf Action = "manage self"
+
+	// The archive within the scope.
+	Browse      Action = "browse"       // lists, days, facets
+	ViewItem    Action = "view item"    // facts, derivatives by name, micro-thumbnail
+	Look        Action = "look"         // the bytes of a derivative: a still, a proxy, lanes
+	ViewCustody Action = "view custody" // what was done to a thing
+	Extract     Action = "extract"      // the original in the clear
+
+	// Accessions.
+	ListAccessions  Action = "list accessions"
+	ViewAccession   Action = "view accession"
+	ViewFailures    Action = "view failures" // which files could not be read; names of files may name people
+	CreateAccession Action = "create accession"
+	Ingest          Action = "ingest"
+	CloseAccession  Action = "close accession"
+
+	// The machine room.
+	ViewJobs    Action = "view jobs"
+	ManageJobs  Action = "manage jobs"
+	ViewHealth  Action = "view health"
+	CheckFixity Action = "check fixity"
+
+	// Other people's accounts.
+	ManagePeople Action = "manage people"
+)
+
+// Actions lists every action, in the order of the documentation.
+func Actions() []Action {
+	return []Action{
+		Enter, ManageSelf, Browse, ViewItem, Look, ViewCustody, Extract, ListAccessions, ViewAccession, ViewFailures,
+		CreateAccession, Ingest, CloseAccession, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
+	}
+}
+
+// Subject is who asks. The zero value is somebody who has not signed in.
+type Subject struct {
+	Agent string       // identifier of the agent
+	Role  archive.Role // empty when nobody is signed in
+	// Scope is what the account was granted. It narrows archivists and reviewers; an administrator sees all.
+	Scope archive.Scope
+}
+
+// SignedIn says whether somebody is signed in with a known role.
+func (s Subject) SignedIn() bool { return s.Agent != "" && rank(s.Role) > 0 }
+
+// Object is what is asked about. The zero value is the archive as a whole.
+type Object struct {
+	// Accession to which the thing belongs; empty for things that belong to none.
+	Accession string
+	// Set for an item and what is made from it.
+	ItemState  archive.ItemState
+	Difficulty int // 0–3; -1 not judged
+	// Set for an accession.
+	AccessionState archive.AccessionState
+	// Owner of a thing that belongs to one person, such as a passkey.
+	Owner string
+}
+
+// ItemObject gives the object of an item.
+func ItemObject(i archive.Item) Object {
+	return Object{Accession: i.Accession, ItemState: i.State, Difficulty: i.Difficulty}
+}
+
+// AccessionObject gives the object of an accession.
+func AccessionObject(a archive.Accession) Object {
+	return Object{Accession: a.ID, AccessionState: a.State, Difficulty: -1}
+}
+
+// Decision is the answer.
+type Decision struct {
+	Allow bool
+	// Hide says that the refusal must not be told from absence.
+	Hide bool
+	// Reason is a code for tests and the operator's logger, never for the screen.
+	Reason string
+}
+
+// Err gives the error of a refusal: archive.ErrNotFound where it must look like absence, archive.ErrForbidden
+// otherwise, nil when allowed.
+func (d Decision) Err() error {
+	switch {
+	case d.Allow:
+		return nil
+	case d.Hide:
+		return archive.ErrNotFound
+	}
+	return archive.ErrForbidden
+}
+
+// rank orders the roles; 0 is no role.
+func rank(r archive.Role) int {
+	switch r {
+	case archive.RoleAdmin:
+		return 3
+	case archive.RoleArchivist:
+		return 2
+	case archive.RoleReviewer:
+		return 1
+	}
+	return 0
+}
+
+// need is the lowest rank that an action asks for; -1 is anybody at all. An action that is not here is refused.
+var need = map[Action]int{
+	Enter:           -1,
+	ManageSelf:      1,
+	Browse:          1,
+	ViewItem:        1,
+	Look:            1,
+	ViewCustody:     1,
+	ListAccessions:  1,
+	ViewAccession:   1,
+	ViewFailures:    2,
+	CreateAccession: 2,
+	Ingest:          2,
+	CloseAccession:  2,
+	Extract:         2,
+	ViewJobs:        2,
+	ManageJobs:      2,
+	ViewHealth:      2,
+	CheckFixity:     2,
+	ManagePeople:    3,
+}
+
+// AtLeast says whether role r may do what role other may.
+func AtLeast(r, other archive.Role) bool { return rank(other) > 0 && rank(r) >= rank(other) }
+
+// ScopeOf gives what lists of this subject may show. It is the list form of Decide with ViewItem.
+func ScopeOf(s Subject) archive.Scope {
+	if !s.SignedIn() {
+		return archive.Scope{}
+	}
+	switch s.Role {
+	case archive.RoleAdmin:
+		return archive.Scope{All: true, MaxDifficulty: -1, Quarantined: true}
+	case archive.RoleArchivist:
+		// Archivists watch fixity, so they see what is quarantined within what they were granted.
+		return archive.Scope{All: s.Scope.All, Accessions: slices.Clone(s.Scope.Accessions), MaxDifficulty: s.Scope.MaxDifficulty, Quarantined: true}
+	case archive.RoleReviewer:
+		return archive.Scope{All: s.Scope.All, Accessions: slices.Clone(s.Scope.Accessions), MaxDifficulty: s.Scope.MaxDifficulty, Quarantined: false}
+	}
+	return archive.Scope{}
+}
+
+// inScope says whether an accession lies within the scope.
+func inScope(sc archive.Scope, accession string) bool {
+	return sc.All || (accession != "" && slices.Contains(sc.Accessions, accession))
+}
+
+// Decide says whether s may do a to o. Every refusal to somebody who is signed in hides the thing: forbidden and
+// absent look alike. Only a missing sign-in is told apart, because it says nothing about any thing.
+func Decide(s Subject, a Action, o Object) Decision {
+	n, known := need[a]
+	switch {
+	case !known:
+		return Decision{Hide: true, Reason: "unknown action"}
+	case n < 0:
+		return Decision{Allow: true}
+	case !s.SignedIn():
+		return Decision{Reason: "not signed in"}
+	case rank(s.Role) < n:
+		return Decision{Hide: true, Reason: "role"}
+	}
+	sc := ScopeOf(s)
+	switch a {
+	case ManageSelf:
+		if o.Owner != s.Agent {
+			return Decision{Hide: true, Reason: "not the owner"}
+		}
+	case ViewItem, ViewCustody, Look, Extract:
+		return decideItem(sc, a, o)
+	case ViewAccession, ViewFailures:
+		if !inScope(sc, o.Accession) {
+			return Decision{Hide: true, Reason: "outside the scope"}
+		}
+	case Ingest, CloseAccession:
+		if !inScope(sc, o.Accession) {
+			return Decision{Hide: true, Reason: "outside the scope"}
+		}
+		if o.AccessionState != archive.AccessionOpen {
+			// The asker may see the accession, so this refusal need not hide.
+			return Decision{Reason: "accession is not open"}
+		}
+	}
+	return Decision{Allow: true}
+}
+
+// decideItem decides about an item, what is made from it, and what was done to it.
+func decideItem(sc archive.Scope, a Action, o Object) Decision {
+	if !inScope(sc, o.Accession) {
+		return Decision{Hide: true, Reason: "outside the scope"}
+	}
+	if sc.MaxDifficulty >= 0 && max(o.Difficulty, 0) > sc.MaxDifficulty {
+		return Decision{Hide: true, Reason: "harder than granted"}
+	}
+	switch o.ItemState {
+	case archive.ItemSealed, archive.ItemBrowsable, archive.ItemReady, archive.ItemExplained:
+		return Decision{Allow: true}
+	case archive.ItemQuarantined:
+		if !sc.Quarantined {
+			return Decision{Hide: true, Reason: "quarantined"}
+		}
+		// Held apart: its facts and its history may be read, its bytes may not.
+		if a == Look || a == Extract {
+			return Decision{Reason: "quarantined"}
+		}
+		return Decision{Allow: true}
+	}
+	// Erased, or a state this build does not know.
+	return Decision{Hide: true, Reason: "state"}
+}
