@@ -1,8 +1,6 @@
-// Package sandbox runs one outside program behind several independent walls.
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -67,8 +65,8 @@ type Result struct {
 	BytesIn    int64
 	BytesOut   int64
 	Wall       time.Duration
-	CPU        time.Duration
-	MaxMemory  int64 // resident, bytes
+	CPU        time.Duration // 0 under bubblewrap, which does not collect it
+	MaxMemory  int64         // resident, bytes; as CPU
 }
 
 // What can go wrong apart from what the program itself reports.
@@ -88,21 +86,3 @@ var (
 	// ErrOutput: more came out than allowed.
 	ErrOutput = errors.New("more output than allowed")
 )
-
-// Sandbox runs programs. Safe for use by several goroutines.
-type Sandbox struct{}
-
-// Main takes over when the process is the sandbox's own launcher, and then does not return. The program's main
-// function and TestMain call it first.
-func Main() {}
-
-// New tries the layers.
-func New(o Options) (*Sandbox, error) { return nil, ErrNoIsolation }
-
-// Report tells which layers are active.
-func (s *Sandbox) Report() []Layer { return nil }
-
-// Run runs one program to its end.
-func (s *Sandbox) Run(ctx context.Context, c Command) (Result, error) {
-	return Result{}, ErrNoIsolation
-}
