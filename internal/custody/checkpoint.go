@@ -69,13 +69,17 @@ func (r *Recorder) CheckpointIn(ctx context.Context, tx CheckpointTx) (note []by
 		if err := consistent(last.Size, then, size, root, hashes); err != nil {
 			return nil, 0, fmt.Errorf("checkpoint %d: %w", size, err)
 		}
-		if last.Size == size {
-			return last.Note, size, nil
-		}
 	}
 	c := tlog.Checkpoint{Origin: r.o.Origin, Size: size, Root: root}
 	if note, err = tlog.Sign(c, r.o.Signer); err != nil {
 		return nil, 0, err
+	}
+	if n := len(all); n > 0 && all[n-1].Size == size {
+		// Ed25519 signs the same text with the same bytes, so the stored note is either this one or not ours.
+		if string(all[n-1].Note) != string(note) {
+			return nil, 0, fmt.Errorf("checkpoint %d: %w: the stored note is not signed by this key", size, archive.ErrIntegrity)
+		}
+		return note, size, nil
 	}
 	if err := tx.AddCheckpoint(ctx, store.Checkpoint{Size: size, Root: root[:], Note: note, At: r.o.Now().UTC()}); err != nil {
 		return nil, 0, fmt.Errorf("add checkpoint %d: %w", size, err)
