@@ -1,0 +1,140 @@
+package derive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"zapis/internal/archive"
+	"zapis/internal/store"
+	"zapis/internal/vault"
+)
+
+var (
+	// errDone: the derivatives of this pass stand already, made by the current recipes.
+	errDone = errors.New("derivatives stand already")
+	// errRefused: the item is in a state in which nobody may open it.
+	errRefused = errors.New("item is quarantined or erased")
+)
+
+// source is an original as the programs get it. It remembers the first error of the vault, so that bytes that could not
+// be read are never mistaken for damaged material.
+type source struct {
+	r  io.ReaderAt
+	n  int64
+	mu sync.Mutex
+	e  error
+}
+
+// Size is the length of the original in bytes.
+func (s *source) Size() int64 { return s.n }
+
+// ReadAt reads opened, authenticated bytes.
+func (s *source) ReadAt(p []byte, at int64) (int, error) {
+	n, err := s.r.ReadAt(p, at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.mu.Lock()
+		if s.e == nil {
+			s.e = err
+		}
+		s.mu.Unlock()
+	}
+	return n, err
+}
+
+func (s *source) problem() error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(s.e, context.Canceled) || errors.Is(s.e, context.DeadlineExceeded) {
+		return nil
+	}
+	return s.e
+}
+
+// task is one item being worked on.
+type task struct {
+	item   archive.Item
+	source *source
+	reader *vault.Reader
+	batch  *vault.Batch
+	origin []archive.Origin // where files with these bytes were found
+}
+
+// check refuses items that may not be opened, and finds out whether there is anything to do.
+func (s *Service) check(ctx context.Context, tx *store.Tx, p pass, id string) (archive.Item, error) {
+	item, err := tx.Item(ctx, everything, id)
+	if err != nil {
+		return item, err
+	}
+	if item.State == archive.ItemQuarantined || item.State == archive.ItemErased {
+		return item, errRefused
+	}
+	standing, err := tx.Derivatives(ctx, id)
+	if err != nil {
+		return item, err
+	}
+	if p.complete(standing) {
+		return item, errDone
+	}
+	return item, nil
+}
+
+// open finds the item and opens it in the vault. The task it gives with archive.ErrIntegrity has the item only.
+func (s *Service) open(ctx context.Context, p pass, id string) (*task, error) {
+	t := &task{}
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if t.item, err = s.check(ctx, tx, p, id); err != nil {
+			return err
+		}
+		lines, err := tx.ProvenanceOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		t.origin = t.origin[:0]
+		for _, line := range lines {
+			if o, ok := s.originOf(line); ok {
+				t.origin = append(t.origin, o)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return t, fmt.Errorf("find item: %w", err)
+	}
+	t.reader, err = s.o.Vault.Reader(ctx, vault.Ref{Object: t.item.Object.Object, Envelope: t.item.Object.Envelope})
+	if err != nil {
+		if errors.Is(err, vault.ErrErased) {
+			err = fmt.Errorf("%w: %w", errRefused, err)
+		}
+		return t, fmt.Errorf("open object %s: %w", t.item.Object.Object, err)
+	}
+	t.source = &source{r: t.reader, n: t.reader.Size()}
+	if t.source.n != t.item.Size {
+		t.close(ctx)
+		return t, fmt.Errorf("open object %s: %d bytes where the catalogue says %d: %w", t.item.Object.Object, t.source.n, t.item.Size, archive.ErrIntegrity)
+	}
+	t.batch = s.o.Vault.Begin(ctx)
+	return t, nil
+}
+
+// close gives the reader back. It is safe to call twice.
+func (t *task) close(context.Context) {
+	if t.reader != nil {
+		_ = t.reader.Close() // nothing was written through it
+		t.reader = nil
+	}
+}
+
+// abandon takes away what was sealed for an attempt that came to nothing. What cannot be taken away is noise without a
+// key, which fsck finds.
+func (t *task) abandon(ctx context.Context) {
+	if t.batch != nil {
+		_ = t.batch.Abort(context.WithoutCancel(ctx))
+		t.batch = nil
+	}
+}
