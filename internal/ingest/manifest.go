@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -190,4 +191,13 @@ type countingHash struct {
 func (c *countingHash) Write(p []byte) (int, error) {
 	c.n += int64(len(p))
 	return c.h.Write(p)
+}
+
+// decodeOrigin reads what encodeOrigin wrote.
+func decodeOrigin(text []byte) (archive.Origin, error) {
+	var o archive.Origin
+	if err := json.Unmarshal(text, &o); err != nil {
+		return o, fmt.Errorf("read origin: %w", archive.ErrIntegrity) // the cause could quote a name
+	}
+	return o, nil
 }

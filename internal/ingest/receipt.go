@@ -141,11 +141,11 @@ func VerifyReceipt(text []byte, verifierKey string) (Receipt, error) {
 	return r, nil
 }
 
-// closingDetail is the detail of the closing event: the same facts as in the receipt.
+// closingDetail is what a receipt and the closing event in it have in common.
 func closingDetail(r Receipt) map[string]string {
 	d := map[string]string{
-		"manifest_object": r.ManifestObject, "manifest_sha256": hex.EncodeToString(r.ManifestSHA256[:]),
-		"manifest_size": strconv.FormatInt(r.ManifestSize, 10), "files": strconv.FormatInt(r.Files.Count, 10),
+		"object": r.ManifestObject, "sha256": hex.EncodeToString(r.ManifestSHA256[:]),
+		"size": strconv.FormatInt(r.ManifestSize, 10), "files": strconv.FormatInt(r.Files.Count, 10),
 		"files_list_sha256": hex.EncodeToString(r.Files.List[:]), "files_root_sha256": hex.EncodeToString(r.Files.Root[:]),
 	}
 	for k, v := range tallyObject(r.Tally) {

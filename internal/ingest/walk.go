@@ -34,6 +34,10 @@ const (
 	ReasonChanged    = "changed"           // changed while it was read, twice
 )
 
+// ReasonHeldDamaged marks a file whose bytes are held already, but the held copy was found damaged and waits to be
+// healed. The file is not taken in, so that nothing is acknowledged that cannot be read; take it in again afterwards.
+const ReasonHeldDamaged = "held-damaged"
+
 // ReasonHardLink marks a line of outcome "duplicate" whose bytes were read under another name of the same file.
 const ReasonHardLink = "hardlink"
 
@@ -72,6 +76,9 @@ type found struct {
 	result archive.Outcome // "" for a regular file that is to be read; else skipped or failed
 	reason string
 	target string // of a symbolic link
+
+	link  *linkState // a further name of a file that was found before
+	first *linkState // the first name of a file that may have further ones
 }
 
 // root is one place named on the command line, held open for the length of the run.
@@ -89,27 +96,8 @@ type inode struct{ dev, ino uint64 }
 // walker walks roots in the order of names' bytes and hands every thing found to emit.
 type walker struct {
 	own   map[inode]bool // folders never entered
-	hooks hooks
+	hooks *Hooks
 	emit  func(*found) error
-}
-
-// hooks are seams for the tests of races with whoever else writes at the source; nil ones do nothing.
-type hooks struct {
-	listed func(path string)          // a name was listed, and is looked at next
-	open   func(path string)          // a file is opened next
-	read   func(path string, n int64) // n bytes of a file were read
-}
-
-func (h hooks) onListed(p string) {
-	if h.listed != nil {
-		h.listed(p)
-	}
-}
-
-func (h hooks) onOpen(p string) {
-	if h.open != nil {
-		h.open(p)
-	}
 }
 
 // openRoots opens the places named. Nothing has been read or written when it fails. A symbolic link that is named
@@ -244,7 +232,7 @@ func (w *walker) name(ctx context.Context, r *root, d *os.File, dir, name string
 	if dir != "" {
 		path = dir + "/" + name
 	}
-	w.hooks.onListed(path)
+	w.hooks.listed(path)
 	f := &found{root: r, path: path}
 	m, err := statAt(d, name)
 	if err != nil {
@@ -292,6 +280,9 @@ func (w *walker) name(ctx context.Context, r *root, d *os.File, dir, name string
 	}
 	sub, err := openFolderAt(d, name)
 	if err != nil {
+		if exhausted(err) {
+			return false, err
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return fail(ReasonVanished)
 		}
