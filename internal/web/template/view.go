@@ -1,0 +1,340 @@
+package template
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// View is what every page gets.
+type View struct {
+	Lang   string // code of the language, "en", "ru", "uk"; another one is drawn in the first language
+	Scheme string // "dark", "light" or "system"; anything else is dark
+	// Path is the address of this page, beginning with one slash, for "step away" and the language links. It holds
+	// identifiers and filters only.
+	Path    string
+	Me      *Me      // nil when nobody is signed in
+	Nav     []string // the sections that policy allows: "archive", "accessions", "jobs", "health", "people"
+	Section string   // the one that this page belongs to; "me" for the own account
+	Notice  string   // code of a message to show once after a redirect, as in the keys notice.*; empty for none
+	Page    any      // one of the types below
+}
+
+// Me is the person who is signed in.
+type Me struct {
+	Name string
+	Role string // "admin", "archivist", "reviewer"
+}
+
+// SignIn is page sign_in. The form posts name, password, code; the passkey island posts to
+// /api/passkey/sign-in/begin and /api/passkey/sign-in/finish.
+type SignIn struct {
+	Error string // "", "wrong" (never says which field), "slow" (too many attempts), "ended" (session over)
+	Name  string // what was typed
+	Next  string // local path to go to afterwards; a hidden field "next"
+	Away  bool   // show the note that the session was ended on purpose
+}
+
+// SignInLink is page sign_in_link: the landing of a one-time link. The form posts nothing but the button.
+type SignInLink struct {
+	Token string // for the form's address
+	Dead  bool   // used, expired or never there: all look the same
+}
+
+// Setup is page setup: the first sign-in of an account, which chooses how to sign in from now on. The form posts name,
+// password, again, secret, code; the passkey island posts to /api/passkey/register/begin and …/finish.
+type Setup struct {
+	First  bool // the first administrator of this archive
+	Name   string
+	Error  string // "", "name", "short" (password under 12 characters), "known" (in the list of bad ones), "differs", "code"
+	Secret string // of the one-time codes, base 32, for typing; given back as a hidden field
+	QR     QR
+}
+
+// QR is a code drawn as one path of unit squares.
+type QR struct {
+	Size int    // modules on a side, with the quiet zone
+	Path string // SVG path data
+}
+
+// AccessionLink names an accession.
+type AccessionLink struct {
+	ID, Ref, Title string // Ref as "Z1"
+}
+
+// Archive is page archive; everything else comes through /api.
+type Archive struct {
+	Total int64 // items that this reader may see; 0 draws the empty state
+}
+
+// Item is page item.
+type Item struct {
+	ID, Ref, Kind, State string
+	Reason               string // code, when explained or quarantined
+	Accession            AccessionLink
+	RecordedAt           time.Time // zero: not known
+	RecordedSource       string    // "container", "recorder", "exif", "file-time"
+	ReceivedAt           time.Time
+	Day                  string // 2020-07-27: where the archive shows it
+	Duration             time.Duration
+	Size                 int64
+	Width, Height        int
+	FrameRate            float64
+	Format, Codec        string
+	Camera               string
+	Difficulty           int    // 0–3; -1 not judged
+	SHA256               string // hex
+	Micro                []byte // 144 grey bytes or nil
+	Anomalies            []Anomaly
+	Copies               []Copy
+	Derivatives          []Derivative
+	Chain                []Step // oldest first; runs of the same act folded
+	ChainMore            int    // acts not shown here
+	Visit                string // identifier of this visit, which every request for bytes carries
+}
+
+// Anomaly is something odd about an item: a code as in the keys anomaly.*, and figures.
+type Anomaly struct {
+	Code   string
+	Detail string
+}
+
+// Copy is one file found with the bytes of an item.
+type Copy struct {
+	Accession  AccessionLink
+	Seq        int64
+	Outcome    string // "received", "duplicate"
+	FoundAt    time.Time
+	Name       string // cleaned path; empty when this reader may not see it
+	ModifiedAt time.Time
+	Owner      string // empty as Name
+}
+
+// Derivative is a working copy of an item.
+type Derivative struct {
+	ID          string          `json:"id"`
+	Kind        string          `json:"kind"` // technical, still, storyboard, proxy, lanes, page
+	Ordinal     int             `json:"ordinal"`
+	Recipe      string          `json:"recipe"`
+	Version     int             `json:"version"`
+	Tool        string          `json:"tool"`
+	ToolVersion string          `json:"toolVersion"`
+	Size        int64           `json:"size"`
+	SHA256      string          `json:"-"`
+	MediaType   string          `json:"mediaType"`
+	Meta        json.RawMessage `json:"meta"` // storyboard: columns, rows, tile_width, tile_height, times; proxy: rate_num, rate_den, frames, duration
+	CreatedAt   time.Time       `json:"-"`
+}
+
+// Step is one act, or a run of the same act, in the custody chain.
+type Step struct {
+	Type       string // event type, as in archive.Event*
+	Outcome    string // "success", "failure", "warning"
+	At, Until  time.Time
+	Count      int    // 1 or more; how many acts are folded
+	Agent      string // what colleagues call them, or the identifier
+	Tool       string
+	Index      int64 // in the custody record; the first one of a run
+	Checked    bool  // the leaf was re-derived just now
+	Checkpoint int64 // size of the signed checkpoint that covers it; 0 not yet
+	Event      string
+}
+
+// Custody is page custody: the whole chain of one item.
+type Custody struct {
+	Item  string
+	Ref   string
+	Steps []Step // newest first, not folded
+	Older string // address of older ones
+}
+
+// Accessions is page accessions.
+type Accessions struct {
+	List []Accession // newest first
+	// MayCreate shows how to take material in.
+	MayCreate bool
+}
+
+// Accession is page accession and a row of page accessions.
+type Accession struct {
+	ID, Ref, Title, State                        string // State "open", "closed"
+	CreatedAt, ClosedAt                          time.Time
+	CreatedBy                                    string
+	Found, Received, Duplicates, Skipped, Failed int64
+	Bytes                                        int64
+	Items                                        int64
+	Browsable, Ready, Explained, Waiting         int64  // of the items; Waiting: sealed, nothing derived yet
+	ManifestSHA256, Receipt                      string // Receipt is the address, empty while open
+	Troubles                                     []Trouble
+	TroublesMore                                 int64
+	Jobs                                         JobCounts
+}
+
+// Trouble is a line of the manifest that is not an item, with its reason.
+type Trouble struct {
+	Seq     int64
+	Outcome string // "skipped", "failed"
+	Reason  string // code as in the keys trouble.*
+	Name    string // cleaned path; empty when this reader may not see it
+	Size    int64
+}
+
+// JobCounts count jobs by state.
+type JobCounts struct {
+	Available, Running, Retryable, Scheduled, Completed, Discarded, Cancelled int64
+}
+
+// Jobs is page jobs.
+type Jobs struct {
+	Counts JobCounts
+	State  string // the filter, or ""
+	List   []Job
+	Older  string // address of older ones
+	May    bool   // retry and cancel
+}
+
+// Job is one job.
+type Job struct {
+	ID          int64
+	Kind        string // "quick", "full", "fixity"
+	State       string
+	Item, Ref   string // Item may be empty
+	Attempt     int
+	MaxAttempts int
+	Progress    int // 0–100, -1 not known
+	Error       string
+	At          time.Time // when it was created
+	Next        time.Time // when it is tried again
+	Worker      string
+}
+
+// Health is page health. Level of a line: "good", "old" (in red words, with a date), "bad" (in red words), "info".
+type Health struct {
+	Lines    []HealthLine
+	Fixity   Fixity
+	Findings []Finding
+	Disks    []Disk
+	Replicas []Replica
+	Layers   []Layer
+	Workers  []Worker
+	Record   Record
+	Version  string
+	At       time.Time
+}
+
+// HealthLine is one plain statement: code as in the keys health.line.*, with a figure.
+type HealthLine struct {
+	Code   string // "vault", "database", "web", "record", "sandbox", "workers"
+	Level  string
+	Detail string
+}
+
+// Fixity is the last check.
+type Fixity struct {
+	Level                    string
+	At                       time.Time // zero: never
+	Scope                    string    // "all", "since", "sample"
+	Objects, Bytes           int64
+	Bad, Healed, Quarantined int64
+	NextAt                   time.Time
+}
+
+// Finding is an open mismatch.
+type Finding struct {
+	At         time.Time
+	Item, Ref  string
+	Object     string
+	Reason     string // code as in the keys finding.*
+	Healed     bool
+	ResolvedAt time.Time
+}
+
+// Disk is room on a disk.
+type Disk struct {
+	What     string // "vault", "database", "scratch"
+	Free     int64
+	Total    int64
+	DaysLeft int // at the pace of the last 30 days; -1 not known
+	Level    string
+}
+
+// Replica is one copy of the vault.
+type Replica struct {
+	Name   string
+	Level  string
+	SeenAt time.Time
+	Behind int64
+}
+
+// Layer is one layer of the sandbox.
+type Layer struct {
+	Name   string
+	Active bool
+	Detail string
+}
+
+// Worker is a process that works jobs off.
+type Worker struct {
+	ID     string
+	SeenAt time.Time
+	Alive  bool
+	Job    string // kind and reference, or empty
+}
+
+// Record is the custody record.
+type Record struct {
+	Size         int64
+	CheckpointAt time.Time
+	Checkpoint   int64
+	VerifiedAt   time.Time
+	Level        string
+}
+
+// People is page people. Forms post to /people: act=invite name role; act=role account role; act=link account;
+// act=close account; act=open account.
+type People struct {
+	List  []Person
+	Link  string // a new one-time link, shown once; the whole address
+	For   string // whom it is for
+	Until time.Time
+	Error string // "", "name", "last-admin"
+}
+
+// Person is one account.
+type Person struct {
+	ID, Name, Role string
+	Closed, Myself bool
+	Waiting        bool // has never signed in
+	Passkeys       int
+	Password       bool
+	SeenAt         time.Time
+}
+
+// MePage is page me. Forms post to /me: act=look lang scheme; act=password current password again code;
+// act=passkey-remove passkey; act=sessions-end.
+type MePage struct {
+	Name, Role  string
+	Passkeys    []Passkey
+	HasPassword bool
+	Sessions    int
+	Error       string // "", "wrong", "short", "known", "differs", "code", "last-way"
+}
+
+// Passkey is one passkey of the person.
+type Passkey struct {
+	ID, Name          string
+	CreatedAt, UsedAt time.Time
+}
+
+// Away is page away: the calm page without script.
+type Away struct {
+	Back string // local path
+	At   time.Time
+}
+
+// Error is page error. Status 403 and 404 look the same.
+type Error struct {
+	Status   int
+	Incident string // identifier for the operator; empty for 404
+	Text     string // a public sentence, already in the language; may be empty
+	Hint     string
+}
