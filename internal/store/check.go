@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"zapis/internal/archive"
@@ -9,33 +10,70 @@ import (
 
 // Fault is something wrong in the database.
 type Fault struct {
-	Code string // "page", "index", "foreign key", "constraint", "trigger", "roll-up"…
+	Code string // "page", "structure", "reference", "trigger", "roll-up"…
 	At   string // table, page number or identifier
 	Text string // what, without values
 }
 
 // IntegrityCheck reads the whole database and names what is damaged; an error means that the check could not be done.
-func (db *DB) IntegrityCheck(ctx context.Context) ([]Fault, error) { return nil, errLater }
+// SQLite: the checksum of every page in use, the structure of every table and index, references between rows, the
+// triggers of the custody record. PostgreSQL: every page through sequential and index scans (with data checksums on,
+// initdb -k, the server verifies each page), amcheck where it is installed, references, triggers.
+func (db *DB) IntegrityCheck(ctx context.Context) ([]Fault, error) {
+	faults, err := db.eng.check(ctx)
+	if err != nil {
+		return faults, fmt.Errorf("check database: %w", db.eng.translate(err))
+	}
+	return faults, nil
+}
 
-// RollupFaults compares the roll-up with the items.
-func (tx *Tx) RollupFaults(ctx context.Context) ([]Fault, error) { return nil, errLater }
+// insertOnly are the tables of the custody record that the database itself guards.
+var insertOnly = []string{"custody_leaf", "custody_opening", "custody_subject", "custody_hash", "checkpoint", "custody_head"}
 
 // AllItems gives every item in order of identifier, erased ones too. For checks only: it knows no scope.
 func (tx *Tx) AllItems(ctx context.Context) iter.Seq2[archive.Item, error] {
-	return func(func(archive.Item, error) bool) {}
+	return walk(func(last *archive.Item) ([]archive.Item, error) {
+		after := ""
+		if last != nil {
+			after = last.ID
+		}
+		return all(ctx, tx, scanItem, `SELECT `+itemColumns+` FROM item WHERE id > $1 ORDER BY id LIMIT $2`, after, page)
+	})
 }
 
-// AllDerivatives gives every derivative, superseded ones too. For checks only.
+// AllDerivatives gives every derivative in order of identifier, superseded ones too. For checks only.
 func (tx *Tx) AllDerivatives(ctx context.Context) iter.Seq2[archive.Derivative, error] {
-	return func(func(archive.Derivative, error) bool) {}
+	return walk(func(last *archive.Derivative) ([]archive.Derivative, error) {
+		after := ""
+		if last != nil {
+			after = last.ID
+		}
+		return all(ctx, tx, scanDerivative, `SELECT `+derivativeColumns+` FROM derivative WHERE id > $1 ORDER BY id LIMIT $2`, after, page)
+	})
 }
 
-// AllObjects gives every object with its segments. For checks only.
+// AllObjects gives every object with its segments in order of identifier. For checks only.
 func (tx *Tx) AllObjects(ctx context.Context) iter.Seq2[Object, error] {
-	return func(func(Object, error) bool) {}
+	return walk(func(last *Object) ([]Object, error) {
+		after := ""
+		if last != nil {
+			after = last.ID
+		}
+		objects, err := all(ctx, tx, scanObject, `SELECT `+objectColumns+` FROM object WHERE id > $1 ORDER BY id LIMIT $2`, after, page)
+		if err != nil {
+			return nil, err
+		}
+		return tx.withSegments(ctx, objects)
+	})
 }
 
-// AllEnvelopes gives every envelope. For checks only.
+// AllEnvelopes gives every envelope in order of identifier. For checks only.
 func (tx *Tx) AllEnvelopes(ctx context.Context) iter.Seq2[Envelope, error] {
-	return func(func(Envelope, error) bool) {}
+	return walk(func(last *Envelope) ([]Envelope, error) {
+		after := ""
+		if last != nil {
+			after = last.ID
+		}
+		return all(ctx, tx, scanEnvelope, `SELECT `+envelopeColumns+` FROM envelope WHERE id > $1 ORDER BY id LIMIT $2`, after, page)
+	})
 }
