@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -26,6 +27,21 @@ var (
 	ErrSignIn = errors.New("sign-in refused")
 	// ErrWait: too many failures; errors.As to *WaitError says how long.
 	ErrWait = errors.New("sign-in must wait")
+	// ErrName: the name is empty, too long, taken, or has characters that do not show.
+	ErrName = fmt.Errorf("%w: the name cannot be used", archive.ErrInvalid)
+	// ErrPasswordShort, ErrPasswordLong, ErrPasswordKnown: the password is not good enough, the last because it is among
+	// those that attackers try first.
+	ErrPasswordShort = fmt.Errorf("%w: the password is shorter than %d characters", archive.ErrInvalid, MinPassword)
+	ErrPasswordLong  = fmt.Errorf("%w: the password is longer than %d characters", archive.ErrInvalid, MaxPassword)
+	ErrPasswordKnown = fmt.Errorf("%w: the password is one that is tried first", archive.ErrInvalid)
+	// ErrCode: the one-time code that confirms an authenticator does not fit.
+	ErrCode = fmt.Errorf("%w: the code does not fit", archive.ErrInvalid)
+	// ErrPasskey: the browser's answer was refused.
+	ErrPasskey = fmt.Errorf("%w: the passkey was refused", archive.ErrInvalid)
+	// ErrLastWay: the act would leave a person without a way to come back.
+	ErrLastWay = fmt.Errorf("%w: the last way in cannot be removed", archive.ErrConflict)
+	// ErrDisabled: the account is switched off.
+	ErrDisabled = fmt.Errorf("%w: the account is switched off", archive.ErrConflict)
 	// ErrLastAdministrator: the act would leave nobody who can manage accounts.
 	ErrLastAdministrator = fmt.Errorf("%w: the last administrator cannot be removed", archive.ErrConflict)
 	// ErrNoPasskeys: this server runs under an address for which browsers refuse passkeys.
@@ -283,7 +299,7 @@ func (s *Service) newAccount(ctx context.Context, tx *store.Tx, by, name string,
 	}
 	if err := tx.AddAccount(ctx, row); err != nil {
 		if errors.Is(err, archive.ErrExists) {
-			return row, archive.Explain(fmt.Errorf("add account: %w", archive.ErrExists), "name-taken", "")
+			return row, fmt.Errorf("add account: %w", ErrName)
 		}
 		return row, fmt.Errorf("add account %s: %w", row.ID, err)
 	}
@@ -344,7 +360,7 @@ func (s *Service) alter(ctx context.Context, by policy.Subject, id string, f fun
 				return nil, err
 			}
 			if n == 0 {
-				return nil, archive.Explain(ErrLastAdministrator, "last-administrator", "")
+				return nil, ErrLastAdministrator
 			}
 		}
 		if err := tx.SetAccount(ctx, row); err != nil {
@@ -382,13 +398,17 @@ func (s *Service) SetScope(ctx context.Context, by policy.Subject, id string, sc
 	})
 }
 
+// maxScopeSubjects is how many accessions an event names; the detail always counts them all.
+const maxScopeSubjects = 50
+
 func (s *Service) scopeEvent(agent, act, id string, scope archive.Scope) archive.Event {
 	what := "some accessions"
 	if scope.All {
 		what = "all accessions"
 	}
 	e := s.event(agent, act, id, "scope", what)
-	for _, a := range scope.Accessions {
+	e.Detail["accessions"] = strconv.Itoa(len(scope.Accessions))
+	for _, a := range scope.Accessions[:min(len(scope.Accessions), maxScopeSubjects)] {
 		e.Subjects = append(e.Subjects, archive.Subject{Role: "about", Kind: "accession", ID: a})
 	}
 	return e
@@ -431,7 +451,7 @@ func (s *Service) own(ctx context.Context, by policy.Subject, f func(*store.Tx, 
 		if !sameRow(before, row) {
 			if err := tx.SetAccount(ctx, row); err != nil {
 				if errors.Is(err, archive.ErrExists) {
-					return nil, archive.Explain(fmt.Errorf("change account %s: %w", row.ID, archive.ErrExists), "name-taken", "")
+					return nil, fmt.Errorf("change account %s: %w", row.ID, ErrName)
 				}
 				return nil, fmt.Errorf("change account %s: %w", row.ID, err)
 			}
@@ -475,14 +495,35 @@ func (s *Service) SetPreferences(ctx context.Context, by policy.Subject, p Prefe
 	})
 }
 
-// SignOutEverywhere ends every session of the person.
-func (s *Service) SignOutEverywhere(ctx context.Context, by policy.Subject) error {
+// SignOutEverywhere ends every session of the person but the one whose token is keep; with an empty keep all of them.
+func (s *Service) SignOutEverywhere(ctx context.Context, by policy.Subject, keep string) error {
 	return s.own(ctx, by, func(tx *store.Tx, _ *store.Account) ([]archive.Event, error) {
-		if err := tx.RemoveSessions(ctx, by.Agent); err != nil {
-			return nil, fmt.Errorf("end sessions of %s: %w", by.Agent, err)
+		if err := s.endOthers(ctx, tx, by.Agent, keep); err != nil {
+			return nil, err
 		}
 		return []archive.Event{s.event(by.Agent, "signed out everywhere", by.Agent)}, nil
 	})
+}
+
+// SessionCount is how many sessions of the person have not ended.
+func (s *Service) SessionCount(ctx context.Context, by policy.Subject) (n int, err error) {
+	if err := policy.Decide(by, policy.ManageSelf, policy.Object{Owner: by.Agent}).Err(); err != nil {
+		return 0, err
+	}
+	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Sessions(ctx, by.Agent, s.now())
+		if err != nil {
+			return fmt.Errorf("list sessions of %s: %w", by.Agent, err)
+		}
+		n = 0
+		for _, row := range rows {
+			if now := s.now(); now.Sub(row.SeenAt) <= SessionIdle && now.Sub(row.CreatedAt) <= SessionAbsolute {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // SignedOut records that the person left.

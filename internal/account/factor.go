@@ -95,18 +95,14 @@ func (s *Service) Enrol(ctx context.Context, by policy.Subject, session string) 
 	return e, nil
 }
 
-// EnrolPNG draws the enrolment as a QR code.
-func (s *Service) EnrolPNG(ctx context.Context, by policy.Subject, session string) ([]byte, error) {
-	e, err := s.Enrol(ctx, by, session)
-	if err != nil {
-		return nil, err
-	}
+// Picture gives the enrolment as a QR code: modules on a side with the quiet zone, and which are dark.
+func (e Enrolment) Picture() (size int, dark func(x, y int) bool, err error) {
 	code, err := qr.Encode(e.URL, qr.M)
 	if err != nil {
-		return nil, fmt.Errorf("draw second factor: %w", err)
+		return 0, nil, fmt.Errorf("draw second factor: %w", err)
 	}
-	code.Scale = 6
-	return code.PNG(), nil
+	const quiet = 4 // ISO/IEC 18004
+	return code.Size + 2*quiet, func(x, y int) bool { return code.Black(x-quiet, y-quiet) }, nil
 }
 
 // SetPassword sets a password together with the second factor of Enrol, confirmed by code, and gives fresh recovery codes,
@@ -129,7 +125,7 @@ func (s *Service) SetPassword(ctx context.Context, by policy.Subject, session, k
 		f := factor{Secret: s.pending(*row, session)}
 		step, ok := f.check(code, s.now())
 		if !ok {
-			return nil, archive.Explain(fmt.Errorf("%w: the code does not fit", archive.ErrInvalid), "code-wrong", "")
+			return nil, ErrCode
 		}
 		body, err := json.Marshal(f)
 		if err != nil {
@@ -151,6 +147,64 @@ func (s *Service) SetPassword(ctx context.Context, by policy.Subject, session, k
 		return nil, err
 	}
 	return recovery, nil
+}
+
+// ChangePassword sets another password, proved by the present one and a code. The second factor stays; other sessions are ended.
+// Every refusal of the proof is ErrSignIn.
+func (s *Service) ChangePassword(ctx context.Context, by policy.Subject, keep, current, password, code string) error {
+	if err := CheckPassword(password); err != nil {
+		return err
+	}
+	if err := policy.Decide(by, policy.ManageSelf, policy.Object{Owner: by.Agent}).Err(); err != nil {
+		return err
+	}
+	key := s.o.Sealer.Fingerprint([]byte("password change attempt"), []byte(by.Agent))
+	if err := s.attempt(ctx, key); err != nil {
+		return err
+	}
+	var row store.Account
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) { row, err = tx.Account(ctx, by.Agent); return err })
+	if err != nil {
+		return fmt.Errorf("read account %s: %w", by.Agent, err)
+	}
+	if row.Password == "" || len(row.Factor) == 0 {
+		return fmt.Errorf("%w: there is no password to change", archive.ErrConflict)
+	}
+	var phc string
+	err = s.hash(ctx, func() error {
+		right, err := verifyPassword(current, row.Password)
+		if err == nil && !right {
+			err = ErrSignIn
+		}
+		if err == nil {
+			phc, err = hashPassword(password, s.o.Argon, s.o.Random)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	return s.own(ctx, by, func(tx *store.Tx, now *store.Account) ([]archive.Event, error) {
+		if now.Password != row.Password {
+			return nil, archive.ErrConflict
+		}
+		if _, err := s.secondFactor(ctx, tx, *now, code); err != nil {
+			return nil, err
+		}
+		fresh, err := tx.Account(ctx, now.ID) // secondFactor noted the code in the row
+		if err != nil {
+			return nil, fmt.Errorf("read account %s: %w", now.ID, err)
+		}
+		*now = fresh
+		now.Password = phc
+		if err := tx.ClearAttempts(ctx, key); err != nil {
+			return nil, fmt.Errorf("forget attempts: %w", err)
+		}
+		if err := s.endOthers(ctx, tx, now.ID, keep); err != nil {
+			return nil, err
+		}
+		return []archive.Event{s.event(now.ID, "password changed", now.ID)}, nil
+	})
 }
 
 // NewRecovery replaces the recovery codes.

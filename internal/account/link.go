@@ -166,7 +166,7 @@ func (s *Service) OperatorLink(ctx context.Context, name string) (Link, error) {
 
 func (s *Service) recover(ctx context.Context, tx *store.Tx, by string, row store.Account, link *Link) ([]archive.Event, error) {
 	if row.Disabled {
-		return nil, archive.Explain(fmt.Errorf("link for %s: %w: the account is switched off", row.ID, archive.ErrConflict), "account-disabled", "")
+		return nil, fmt.Errorf("link for %s: %w", row.ID, ErrDisabled)
 	}
 	var err error
 	if *link, err = s.issue(ctx, tx, by, row, LinkRecover, LinkLife); err != nil {

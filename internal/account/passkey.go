@@ -185,7 +185,7 @@ func (s *Service) BeginPasskey(ctx context.Context, by policy.Subject) ([]byte, 
 		return nil, err
 	}
 	if len(p.keys) >= maxPasskeys {
-		return nil, archive.Explain(fmt.Errorf("%w: too many passkeys", archive.ErrConflict), "passkeys-many", "")
+		return nil, fmt.Errorf("%w: too many passkeys", archive.ErrConflict)
 	}
 	options, data, err := s.passkeys.BeginRegistration(p, webauthn.WithExclusions(webauthn.Credentials(p.keys).CredentialDescriptors()))
 	if err != nil {
@@ -204,14 +204,13 @@ func (s *Service) FinishPasskey(ctx context.Context, by policy.Subject, label st
 	if !utf8.ValidString(label) || utf8.RuneCountInString(label) > 40 {
 		return fmt.Errorf("%w: label", archive.ErrInvalid)
 	}
-	refused := archive.Explain(fmt.Errorf("%w: passkey", archive.ErrInvalid), "passkey-refused", "")
 	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
 	if err != nil {
-		return refused // the cause may quote the answer
+		return ErrPasskey // the cause may quote the answer
 	}
 	c, ok := s.ceremonies.take(s.now(), parsed.Response.CollectedClientData.Challenge)
 	if !ok || c.account != by.Agent {
-		return refused
+		return ErrPasskey
 	}
 	return s.own(ctx, by, func(tx *store.Tx, row *store.Account) ([]archive.Event, error) {
 		p, err := readPerson(ctx, tx, *row)
@@ -220,7 +219,7 @@ func (s *Service) FinishPasskey(ctx context.Context, by policy.Subject, label st
 		}
 		key, err := s.passkeys.CreateCredential(p, c.data, parsed)
 		if err != nil || len(p.keys) >= maxPasskeys {
-			return nil, refused
+			return nil, ErrPasskey
 		}
 		body, err := json.Marshal(key)
 		if err != nil {
@@ -247,7 +246,7 @@ func (s *Service) RemovePasskey(ctx context.Context, by policy.Subject, keyID st
 			return nil, err
 		}
 		if len(a.Passkeys) == 1 && !a.Password && a.Passkeys[0].ID == keyID {
-			return nil, archive.Explain(fmt.Errorf("%w: the last way in", archive.ErrConflict), "last-way-in", "")
+			return nil, ErrLastWay
 		}
 		if err := tx.RemoveCredential(ctx, row.ID, id); err != nil {
 			return nil, fmt.Errorf("remove passkey of %s: %w", row.ID, err)

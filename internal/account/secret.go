@@ -11,6 +11,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -48,18 +49,42 @@ func CheckPassword(password string) error {
 	case !utf8.ValidString(password):
 		return fmt.Errorf("%w: the password is not valid UTF-8", archive.ErrInvalid)
 	case n < MinPassword:
-		return archive.Explain(fmt.Errorf("%w: the password is shorter than %d characters", archive.ErrInvalid, MinPassword), "password-short", "")
+		return ErrPasswordShort
 	case n > MaxPassword:
-		return archive.Explain(fmt.Errorf("%w: the password is longer than %d characters", archive.ErrInvalid, MaxPassword), "password-long", "")
+		return ErrPasswordLong
 	}
 	distinct := map[rune]struct{}{}
 	for _, r := range password {
 		distinct[r] = struct{}{}
 	}
-	if len(distinct) < 5 {
-		return archive.Explain(fmt.Errorf("%w: the password repeats itself", archive.ErrInvalid), "password-weak", "")
+	if len(distinct) < 5 || wellKnown(password) {
+		return ErrPasswordKnown
 	}
 	return nil
+}
+
+// triedFirst are what well-known long passwords are put together from: words of the lists that leak again and again, and rows
+// of the keyboard, Latin and Cyrillic.
+var triedFirst = []string{
+	"password", "passw0rd", "letmein", "welcome", "iloveyou", "administrator", "admin", "zapis", "qwertyuiop", "qwerty",
+	"asdfghjkl", "zxcvbnm", "1q2w3e4r5t6y", "1q2w3e4r", "q1w2e3r4", "1qaz2wsx", "abcdefghijkl", "abcdef", "abc", "1234567890", "0987654321",
+	"123456789", "12345678", "1234567", "123456", "12345", "1234", "123", "пароль", "йцукенгшщзхъ", "йцукен", "фывапролджэ", "ячсмить",
+	"changeme", "secret", "monkey", "dragon", "football", "master", "login", "test",
+}
+
+// wellKnown says whether a password is nothing but such pieces, figures of years and signs at the end.
+func wellKnown(password string) bool {
+	rest := strings.ToLower(password)
+	for _, piece := range triedFirst { // longer pieces come before those that they hold
+		rest = strings.ReplaceAll(rest, piece, "")
+	}
+	rest = strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return r
+		}
+		return -1
+	}, rest)
+	return utf8.RuneCountInString(rest) < 4
 }
 
 // hashPassword gives the PHC string of a password: $argon2id$v=19$m=…,t=…,p=…$salt$hash. The password is brought
@@ -173,20 +198,14 @@ func hashRecovery(account, code string) []byte {
 // CheckName refuses a display name that is empty, too long, or has characters that do not show.
 func CheckName(name string) (string, error) {
 	name = norm.NFC.String(strings.Join(strings.Fields(name), " "))
-	bad := func(code string) error {
-		return archive.Explain(fmt.Errorf("%w: the name cannot be used", archive.ErrInvalid), code, "")
-	}
-	switch n := utf8.RuneCountInString(name); {
-	case n == 0:
-		return "", bad("name-missing")
-	case n > 60 || !utf8.ValidString(name):
-		return "", bad("name-long")
+	if n := utf8.RuneCountInString(name); n == 0 || n > 60 || !utf8.ValidString(name) {
+		return "", ErrName
 	}
 	for _, r := range name {
 		// Control and format characters (among them the ones that turn the direction of text) could
 		// make one name look like another.
 		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x200b && r <= 0x200f) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2060 && r <= 0x206f) || r == 0xfeff || r == utf8.RuneError {
-			return "", bad("name-characters")
+			return "", ErrName
 		}
 	}
 	return name, nil

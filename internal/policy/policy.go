@@ -30,6 +30,7 @@ const (
 	Browse      Action = "browse"       // lists, days, facets
 	ViewItem    Action = "view item"    // facts, derivatives by name, micro-thumbnail
 	Look        Action = "look"         // the bytes of a derivative: a still, a proxy, lanes
+	ViewOrigin  Action = "view origin"  // where a file came from and what is written in it: both may name people
 	ViewCustody Action = "view custody" // what was done to a thing
 	Extract     Action = "extract"      // the original in the clear
 
@@ -54,7 +55,7 @@ const (
 // Actions lists every action, in the order of the documentation.
 func Actions() []Action {
 	return []Action{
-		Enter, ManageSelf, Browse, ViewItem, Look, ViewCustody, Extract, ListAccessions, ViewAccession, ViewFailures,
+		Enter, ManageSelf, Browse, ViewItem, Look, ViewOrigin, ViewCustody, Extract, ListAccessions, ViewAccession, ViewFailures,
 		CreateAccession, Ingest, CloseAccession, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
 	}
 }
@@ -134,6 +135,7 @@ var need = map[Action]int{
 	Browse:          1,
 	ViewItem:        1,
 	Look:            1,
+	ViewOrigin:      2,
 	ViewCustody:     1,
 	ListAccessions:  1,
 	ViewAccession:   1,
@@ -194,7 +196,7 @@ func Decide(s Subject, a Action, o Object) Decision {
 		if o.Owner != s.Agent {
 			return Decision{Hide: true, Reason: "not the owner"}
 		}
-	case ViewItem, ViewCustody, Look, Extract:
+	case ViewItem, ViewOrigin, ViewCustody, Look, Extract:
 		return decideItem(sc, a, o)
 	case ViewAccession, ViewFailures:
 		if !inScope(sc, o.Accession) {
