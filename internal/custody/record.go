@@ -3,6 +3,7 @@ package custody
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -134,5 +135,12 @@ type hashSource interface {
 }
 
 func hashReader(ctx context.Context, tx hashSource) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) { return tx.Hashes(ctx, indexes) })
+	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		out, err := tx.Hashes(ctx, indexes)
+		if errors.Is(err, archive.ErrNotFound) {
+			// Not a thing that may be absent: the record has a hole. The kind is changed on purpose.
+			err = fmt.Errorf("%w: %v", archive.ErrIntegrity, err)
+		}
+		return out, err
+	})
 }

@@ -236,6 +236,7 @@ func TestCheckpointRefusesARewrittenRecord(t *testing.T) {
 		"altered new node":  func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(1, 6)].Hash[0] ^= 1 },
 		"altered root":      func(m *custodytest.Memory) { m.Checkpoints[3].Root[0] ^= 1 },
 		"checkpoint ahead":  func(m *custodytest.Memory) { m.Checkpoints[3].Size = 99 },
+		"missing hash":      func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(3, 0)].Position = -1 },
 		"root of odd bytes": func(m *custodytest.Memory) { m.Checkpoints[3].Root = nil },
 	} {
 		m, _ := custodytest.Sample()
@@ -289,15 +290,27 @@ func TestShow(t *testing.T) {
 		t.Errorf("events of nothing: %+v", got)
 	}
 
+	m3 := m.Clone()
+	for i := range m3.Openings {
+		if m3.Openings[i].Index == 10 {
+			m3.Openings[i].Index = 99 // the index of subjects still leads to it
+			m3.Openings[i].Salt = nil
+		}
+	}
+	if out, err := r.Show(context.Background(), m3.Tx(), custody.KindDerivative, custodytest.ID("de", 2)); err != nil || out[0].Proof != custody.Broken {
+		t.Errorf("event gone: %+v, %v", out, err)
+	}
 	for name, alter := range map[string]func(m *custodytest.Memory){
-		"event":      func(m *custodytest.Memory) { m.Openings[4].Event[20] ^= 1 },
-		"salt":       func(m *custodytest.Memory) { m.Openings[4].Salt[0] ^= 1 },
-		"short salt": func(m *custodytest.Memory) { m.Openings[4].Salt = m.Openings[4].Salt[:31] },
-		"commitment": func(m *custodytest.Memory) { m.Leaves[4].Commitment[0] ^= 1 },
-		"leaf hash":  func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(0, 4)].Hash[0] ^= 1 },
-		"node":       func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(2, 0)].Hash[0] ^= 1 },
-		"root":       func(m *custodytest.Memory) { m.Checkpoints[2].Root[0] ^= 1 },
-		"no root":    func(m *custodytest.Memory) { m.Checkpoints[2].Root = nil },
+		"event":        func(m *custodytest.Memory) { m.Openings[4].Event[20] ^= 1 },
+		"salt":         func(m *custodytest.Memory) { m.Openings[4].Salt[0] ^= 1 },
+		"short salt":   func(m *custodytest.Memory) { m.Openings[4].Salt = m.Openings[4].Salt[:31] },
+		"commitment":   func(m *custodytest.Memory) { m.Leaves[4].Commitment[0] ^= 1 },
+		"leaf hash":    func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(0, 4)].Hash[0] ^= 1 },
+		"node":         func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(2, 0)].Hash[0] ^= 1 },
+		"root":         func(m *custodytest.Memory) { m.Checkpoints[2].Root[0] ^= 1 },
+		"no root":      func(m *custodytest.Memory) { m.Checkpoints[2].Root = nil },
+		"no leaf hash": func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(0, 4)].Position = -1 },
+		"no node":      func(m *custodytest.Memory) { m.Hashes[tlog.StoredIndex(2, 0)].Position = -1 },
 		"borrowed": func(m *custodytest.Memory) { // an event of another item under this item's name
 			m.Openings[4].Subjects = nil
 			m.Openings[5].Subjects = []verify.Subject{{Role: "outcome", Kind: "item", ID: custodytest.ID("it", 3)}}

@@ -2,6 +2,7 @@ package custody
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"zapis/internal/archive"
@@ -67,6 +68,9 @@ func (r *Recorder) Show(ctx context.Context, tx ReadTx, kind, id string) ([]Entr
 
 func show(ctx context.Context, tx ReadTx, hashes tlog.HashReader, checkpoints []store.Checkpoint, e *Entry, about archive.Subject) (problem string, err error) {
 	o, err := tx.Opening(ctx, e.Index)
+	if errors.Is(err, archive.ErrNotFound) {
+		return "the event is gone", nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -90,7 +94,7 @@ func show(ctx context.Context, tx ReadTx, hashes tlog.HashReader, checkpoints []
 	}
 	leaf := tlog.LeafHash(commitment[:])
 	stored, err := hashes.ReadHashes([]int64{tlog.StoredIndex(0, e.Index)})
-	if err != nil {
+	if err != nil && !errors.Is(err, archive.ErrIntegrity) {
 		return "", err
 	}
 	if len(stored) != 1 || stored[0] != leaf {
@@ -104,10 +108,10 @@ func show(ctx context.Context, tx ReadTx, hashes tlog.HashReader, checkpoints []
 			return fmt.Sprintf("checkpoint %d is damaged", c.Size), nil
 		}
 		proof, err := tlog.Inclusion(c.Size, e.Index, hashes)
-		if err != nil {
+		if err != nil && !errors.Is(err, archive.ErrIntegrity) {
 			return "", err
 		}
-		if tlog.CheckInclusion(proof, c.Size, tlog.Hash(c.Root), e.Index, leaf) != nil {
+		if err != nil || tlog.CheckInclusion(proof, c.Size, tlog.Hash(c.Root), e.Index, leaf) != nil {
 			return fmt.Sprintf("the leaf is not in the tree of checkpoint %d", c.Size), nil
 		}
 		e.Proof, e.Checkpoint = Covered, c.Size

@@ -34,12 +34,19 @@ func New(tx interface{ Native() any }) (*Source, error) {
 	return &Source{q}, nil
 }
 
-// scanner is a row under the cursor.
-type scanner interface{ Scan(to ...any) error }
+// Scanner is a row under the cursor.
+type Scanner interface{ Scan(to ...any) error }
+
+type scanner = Scanner
 
 // queryer runs a SELECT and passes every row to each.
 type queryer interface {
 	query(ctx context.Context, sql string, args []any, each func(scanner) error) error
+}
+
+// Select runs a SELECT with $1… for its values and gives all rows. For checks that need another view of the catalogue.
+func Select[T any](ctx context.Context, s *Source, sql string, args []any, scan func(Scanner, *T) error) ([]T, error) {
+	return all(ctx, s.q, sql, args, scan)
 }
 
 func all[T any](ctx context.Context, q queryer, sql string, args []any, scan func(scanner, *T) error) ([]T, error) {

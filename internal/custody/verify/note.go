@@ -64,13 +64,13 @@ type statement struct {
 	root   hash
 }
 
-// open checks the signature of k on a signed note and reads the checkpoint in it. The problem is a sentence, empty if all
-// is well.
-func (k Key) open(note []byte) (s statement, problem string) {
+// Signed checks the signature of k on a signed note and gives the text that was signed, line feed included. The problem is
+// a sentence, empty if all is well. Signatures by other keys (of witnesses) are passed over.
+func (k Key) Signed(note []byte) (body []byte, problem string) {
 	// Body, empty line, signature lines that each begin with a dash.
 	cut := bytes.LastIndex(note, []byte("\n\n"))
 	if cut < 0 || len(note) > 1<<20 {
-		return s, "the note has no signature"
+		return nil, "the note has no signature"
 	}
 	body, lines := note[:cut+1], string(note[cut+2:])
 	signed := false
@@ -78,22 +78,31 @@ func (k Key) open(note []byte) (s statement, problem string) {
 		rest, ok := strings.CutPrefix(line, "— ")
 		name, encoded, ok2 := strings.Cut(strings.TrimSuffix(rest, "\n"), " ")
 		if !ok || !ok2 || !strings.HasSuffix(line, "\n") {
-			return s, "a signature line is not well formed"
+			return nil, "a signature line is not well formed"
 		}
 		raw, err := base64.StdEncoding.Strict().DecodeString(encoded)
 		if err != nil || len(raw) < 5 {
-			return s, "a signature is not well formed"
+			return nil, "a signature is not well formed"
 		}
 		if k.public == nil || name != k.name || binary.BigEndian.Uint32(raw) != k.number {
-			continue // of a witness or another key
+			continue
 		}
 		if !ed25519.Verify(k.public, body, raw[4:]) {
-			return s, "the signature does not hold"
+			return nil, "the signature does not hold"
 		}
 		signed = true
 	}
 	if !signed {
-		return s, "it is not signed by this key"
+		return nil, "it is not signed by this key"
+	}
+	return body, ""
+}
+
+// open reads the checkpoint in a note that is signed by k.
+func (k Key) open(note []byte) (s statement, problem string) {
+	body, problem := k.Signed(note)
+	if problem != "" {
+		return s, problem
 	}
 	parts := strings.Split(string(body), "\n")
 	if len(parts) != 4 || parts[3] != "" {
