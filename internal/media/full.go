@@ -349,12 +349,18 @@ func avcOf(stsd []byte) (codec string, w, h int, err error) {
 // timing makes the way back to the frames of the original.
 func timing(l *packetList, p Probe, v Stream, num, den int64, shifted bool) Timing {
 	t := Timing{TimeBaseNum: l.num, TimeBaseDen: l.den, Frames: l.total, RateNum: num, RateDen: den}
-	if l.num <= 0 || l.den <= 0 || l.noPTS > 0 || l.total == 0 {
+	times := l.pts
+	if l.noPTS > 0 {
+		// Some containers (AVI) hold decoding times only. In order they are the presentation times, apart from a
+		// constant delay of a frame or two.
+		times, t.FromDecoding = l.dts, true
+	}
+	if l.num <= 0 || l.den <= 0 || t.FromDecoding && l.noDTS > 0 || l.total == 0 {
 		return t
 	}
 	// ffmpeg counts from the beginning of the file; the original's own times are those of its container.
 	t.Start = int64(math.Round(p.StartTime * float64(l.den) / float64(l.num)))
-	pts := slices.Clone(l.pts)
+	pts := slices.Clone(times)
 	slices.Sort(pts)
 	zero := int64(0)
 	if shifted {

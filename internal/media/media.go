@@ -289,6 +289,8 @@ type Timing struct {
 	// PTS are the presentation times of the frames of the original in time-base units, rising, the first one
 	// being frame 0. Nil if they were not to be had.
 	PTS []int64 `json:"-"`
+	// FromDecoding is true when PTS are decoding times, because the container has no others.
+	FromDecoding bool `json:"from_decoding,omitempty"`
 	// Frames is how many frames the original has, also when PTS is nil.
 	Frames  int64 `json:"frames"`
 	RateNum int64 `json:"rate_num"` // of the proxy

@@ -44,7 +44,8 @@ type outTrack struct {
 	chunks    []outChunk
 	first     int64 // decoding time of the first sample
 	total     int64 // sum of durations
-	skip      int64 // presentation time to begin with, as the edit list says
+	low       int64 // first presentation time, counted from the first decoding time
+	skip      int64 // presentation time to begin with, as the edit list says, at least low
 	delay     int64 // empty time before it, in this track's units
 }
 
@@ -105,7 +106,7 @@ func (m movieWriter) moov(edits bool) []byte {
 	var w boxes
 	var longest int64
 	for _, t := range m.tracks {
-		longest = max(longest, t.inMovie(t.delay+t.total-t.skip))
+		longest = max(longest, t.inMovie(t.delay+t.shown()))
 	}
 	matrix := func() { w.u32(1<<16, 0, 0, 0, 1<<16, 0, 0, 0, 1<<30) }
 	w.box("moov", func() {
@@ -121,7 +122,7 @@ func (m movieWriter) moov(edits bool) []byte {
 			w.box("trak", func() {
 				w.box("tkhd", func() {
 					w.u32(1<<24|3, 0, 0, 0, 0, uint32(i+1), 0)
-					w.u64(uint64(t.inMovie(t.delay + t.total - t.skip)))
+					w.u64(uint64(t.inMovie(t.delay + t.shown())))
 					w.u32(0, 0)
 					volume := uint16(0)
 					if t.handler == "soun" {
@@ -148,7 +149,7 @@ func (m movieWriter) moov(edits bool) []byte {
 								w.u64(math.MaxUint64) // -1: nothing
 								w.u32(1 << 16)
 							}
-							w.u64(uint64(t.inMovie(t.total - t.skip)))
+							w.u64(uint64(t.inMovie(t.shown())))
 							w.u64(uint64(t.skip))
 							w.u32(1 << 16)
 						})
@@ -161,7 +162,12 @@ func (m movieWriter) moov(edits bool) []byte {
 	return w.b
 }
 
-func (t *outTrack) inMovie(v int64) int64 { return max(v, 0) * movieScale / int64(max(t.scale, 1)) }
+// shown is how much of the track is presented: all of it but what lies before skip.
+func (t *outTrack) shown() int64 { return max(t.total-(t.skip-t.low), 0) }
+
+func (t *outTrack) inMovie(v int64) int64 {
+	return (max(v, 0)*movieScale + int64(t.scale) - 1) / int64(max(t.scale, 1))
+}
 
 func (t *outTrack) mdia(w *boxes) {
 	w.box("mdhd", func() {
@@ -608,7 +614,8 @@ func (d *defragmenter) finish() error {
 		if len(t.sizes) == 0 {
 			continue // a sound track that is empty
 		}
-		t.skip = t.lowest()
+		t.low = t.lowest()
+		t.skip = t.low
 		m.tracks = append(m.tracks, t)
 		begin := float64(t.first+t.skip) / float64(t.scale)
 		if t.handler == "vide" || i == 0 {

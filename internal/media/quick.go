@@ -343,6 +343,9 @@ func fit(v Stream, maxWidth, maxHeight int) (w, h int) {
 func compose(frames []frame, o QuickOptions) (Quick, error) {
 	var q Quick
 	frames = thin(frames, o.Tiles, func(f frame) float64 { return f.at })
+	if frames[len(frames)-1].at > 0 {
+		frames = slices.CompactFunc(frames, func(a, b frame) bool { return a.at == b.at })
+	}
 	// stills: the richest picture of each part
 	contrasts := make([]float64, len(frames))
 	best := 0
@@ -404,9 +407,10 @@ func storyboard(frames []frame) (Storyboard, error) {
 // packetList is what ffmpeg's framecrc muxer writes: a line a packet.
 type packetList struct {
 	num, den int64 // time base
-	pts      []int64
+	pts, dts []int64
 	sizes    []int64
 	noPTS    int64
+	noDTS    int64
 	total    int64
 }
 
@@ -429,6 +433,11 @@ func (l *packetList) read(r io.Reader, beat func(n int64)) error {
 			return fmt.Errorf("%w: list of packets", ErrNoReport)
 		}
 		pts, err1 := strconv.ParseInt(strings.TrimSpace(f[2]), 10, 64)
+		dts, err3 := strconv.ParseInt(strings.TrimSpace(f[1]), 10, 64)
+		if err3 != nil || dts == math.MinInt64 {
+			l.noDTS++
+			dts = 0
+		}
 		size, err2 := strconv.ParseInt(strings.TrimSpace(f[4]), 10, 64)
 		if err1 != nil && strings.TrimSpace(f[2]) != "NOPTS" || err2 != nil || size < 0 {
 			return fmt.Errorf("%w: list of packets", ErrNoReport)
@@ -440,7 +449,7 @@ func (l *packetList) read(r io.Reader, beat func(n int64)) error {
 		if l.total++; l.total > maxPackets {
 			return fmt.Errorf("%w: packets", ErrTooLarge)
 		}
-		l.pts, l.sizes = append(l.pts, pts), append(l.sizes, size)
+		l.pts, l.dts, l.sizes = append(l.pts, pts), append(l.dts, dts), append(l.sizes, size)
 		if beat != nil {
 			beat(l.total)
 		}
