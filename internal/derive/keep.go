@@ -97,6 +97,12 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 		s.discard(ctx, commit)
 		return fmt.Errorf("%s pass of %s: %w: %w", p.name, t.item.ID, job.ErrCancel, err)
 	default:
+		// The store says that it is not there; before keys are thrown away, it is asked once more.
+		if there, rerr := s.isThere(ctx, m.derivatives[0]); rerr != nil {
+			return fmt.Errorf("%s pass of %s: %w", p.name, t.item.ID, errors.Join(err, rerr))
+		} else if there {
+			return nil
+		}
 		s.discard(ctx, commit)
 		return fmt.Errorf("%s pass of %s: %w", p.name, t.item.ID, err)
 	}
