@@ -85,7 +85,7 @@ func (s *Service) Bootstrap(ctx context.Context) (Link, bool, error) {
 				// somebody has altered the database. Nobody is let in over that.
 				return nil, fmt.Errorf("accounts: %w: there is no administrator", archive.ErrIntegrity)
 			}
-			first, err = s.newAccount(ctx, tx, s.o.Agent.ID, "Administrator", archive.RoleAdmin, archive.Scope{All: true, MaxDifficulty: -1})
+			first, err = s.newAccount(ctx, tx, s.o.Agent.ID, FirstName, archive.RoleAdmin, archive.Scope{All: true, MaxDifficulty: -1})
 			if err != nil {
 				return nil, err
 			}
@@ -229,3 +229,16 @@ func (s *Service) enter(ctx context.Context, tx *store.Tx, row store.Account, me
 
 // notFound says whether err means absence.
 func notFound(err error) bool { return errors.Is(err, archive.ErrNotFound) }
+
+// FirstName is the name of the first administrator until they choose one.
+const FirstName = "Administrator"
+
+// FirstAdministrator says whether a person is the administrator whom the program itself let in.
+func (s *Service) FirstAdministrator(ctx context.Context, by policy.Subject) (bool, error) {
+	var row store.Account
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) { row, err = tx.Account(ctx, by.Agent); return err })
+	if err != nil {
+		return false, fmt.Errorf("read account %s: %w", by.Agent, err)
+	}
+	return row.CreatedBy == s.o.Agent.ID && row.Role == archive.RoleAdmin, nil
+}

@@ -154,6 +154,13 @@ var need = map[Action]int{
 // AtLeast says whether role r may do what role other may.
 func AtLeast(r, other archive.Role) bool { return rank(other) > 0 && rank(r) >= rank(other) }
 
+// Could says whether s may do a to anything at all. It is what a route asks before it knows the thing; Decide is asked
+// again about the thing itself.
+func Could(s Subject, a Action) bool {
+	n, known := need[a]
+	return known && (n < 0 || s.SignedIn() && rank(s.Role) >= n)
+}
+
 // ScopeOf gives what lists of this subject may show. It is the list form of Decide with ViewItem.
 func ScopeOf(s Subject) archive.Scope {
 	if !s.SignedIn() {

@@ -1,0 +1,73 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+
+	"zapis/internal/archive"
+	"zapis/internal/web/template"
+)
+
+// mePage serves GET /me.
+func (s *Server) mePage(w http.ResponseWriter, r *request) error {
+	return s.drawMe(w, r, http.StatusOK, "")
+}
+
+func (s *Server) drawMe(w http.ResponseWriter, r *request, status int, problem string) error {
+	n, err := s.o.Account.SessionCount(r.Context(), r.reader.Subject)
+	if err != nil {
+		return err
+	}
+	v := template.MePage{Name: r.account.Name, Role: string(r.account.Role), HasPassword: r.account.Password, Sessions: n, Error: problem}
+	for _, k := range r.account.Passkeys {
+		v.Passkeys = append(v.Passkeys, template.Passkey{ID: k.ID, Name: k.Label, CreatedAt: k.CreatedAt, UsedAt: k.UsedAt})
+	}
+	s.draw(w, r, status, "me", "me", v)
+	return nil
+}
+
+// me serves POST /me.
+func (s *Server) me(w http.ResponseWriter, r *request) error {
+	if err := form(r); err != nil {
+		return badForm(err)
+	}
+	ctx, by, get := r.Context(), r.reader.Subject, r.PostForm.Get
+	notice := "saved"
+	var err error
+	switch get("act") {
+	case "look":
+		p := r.account.Preferences
+		if p.Language = get("lang"); p.Language != "" && !knownLanguage(p.Language) {
+			return archive.ErrInvalid
+		}
+		if p.Scheme = get("scheme"); p.Scheme != "" && !slices.Contains([]string{"dark", "light", "system"}, p.Scheme) {
+			return archive.ErrInvalid
+		}
+		if err = s.o.Account.SetPreferences(ctx, by, p); err == nil && p.Language != "" {
+			s.setLanguageCookie(w, p.Language)
+		}
+	case "password":
+		notice = "password"
+		if get("password") != get("again") {
+			return s.drawMe(w, r, http.StatusBadRequest, "differs")
+		}
+		err = s.o.Account.ChangePassword(ctx, by, s.sessions.Token(ctx), get("current"), get("password"), get("code"))
+	case "passkey-remove":
+		notice = "passkey-removed"
+		if err = s.fresh(r); err == nil {
+			err = notFoundIf(s.o.Account.RemovePasskey(ctx, by, get("passkey")))
+		}
+	case "sessions-end":
+		notice = "sessions"
+		err = s.o.Account.SignOutEverywhere(ctx, by, s.sessions.Token(ctx))
+	default:
+		return archive.ErrInvalid
+	}
+	if code := accountProblem(err); err != nil && code != "" {
+		return s.drawMe(w, r, problemOf(err).status, code)
+	}
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, "/me", notice)
+}
