@@ -108,7 +108,6 @@ func TestFaultDiskErrorAtEveryOperation(t *testing.T) {
 				if r.quick(it.ID, 1) == nil {
 					_ = r.full(it.ID, 1)
 				}
-				r.sound(it.ID)
 				// A storage that lost a write is opened anew before anything is believed.
 				r.reboot()
 				r.sound(it.ID)
