@@ -3,9 +3,11 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"zapis/internal/archive"
 	"zapis/internal/store"
 )
 
@@ -53,28 +55,30 @@ const (
 // Done says whether a job in this state will never run again by itself.
 func (s State) Done() bool { return s == Completed || s == Cancelled || s == Discarded }
 
-// ErrCancel wraps an error that makes trying again pointless: the job is cancelled with it.
+// ErrCancel, wrapped by the error of a worker, makes trying again pointless: the job is cancelled with it.
 var ErrCancel = errors.New("job is called off")
+
+// ErrLeaseLost: the job is no longer this worker's to complete. It was called off, or taken for dead and given to
+// another worker. It is an archive.ErrConflict.
+var ErrLeaseLost = fmt.Errorf("%w: the job was given to another worker", archive.ErrConflict)
 
 // Options says how jobs are kept and worked.
 type Options struct {
-	Workers     bool         // work jobs in this process; otherwise only put them in
-	WorkerID    string       // archive.NewID("wo") of this process; needed with Workers
-	Parallel    int          // jobs at once; 0: one per processor
-	MaxAttempts int          // 0: 5
-	Logger      *slog.Logger // nil: silent
-	Now         func() time.Time
-	Heartbeat   time.Duration // 0: 5 s
-	DeadAfter   time.Duration // 0: 20 s; a worker not seen for so long is dead
-	Poll        time.Duration // 0: 500 ms
-	Timeout     time.Duration // of one attempt; 0: 12 h
-	// Fixity is how often a fixity job is put in by itself while workers run; 0: never.
-	Fixity      time.Duration
-	FixityScope string // of those jobs
+	Workers     bool             // work jobs in this process; otherwise only put them in
+	WorkerID    string           // archive.NewID("wo") of this process; needed with Workers
+	Parallel    int              // jobs at once; 0: one per processor
+	MaxAttempts int              // 0: 5
+	Logger      *slog.Logger     // nil: silent
+	Now         func() time.Time // for heartbeats; nil: time.Now
+	Heartbeat   time.Duration    // 0: 5 s
+	DeadAfter   time.Duration    // 0: 20 s; a worker not seen for so long is dead
+	Poll        time.Duration    // 0: 500 ms
+	Timeout     time.Duration    // of one attempt; 0: 12 h
+	Retry       time.Duration    // wait before the second attempt, four times as long before each next one; 0: 1 s
+	// Schedule, asked every minute while workers run, says how often a fixity check is due and of what. A check is put
+	// in when the latest one is older; 0: never. The interval survives restarts, since it is counted from the job.
+	Schedule func(ctx context.Context) (every time.Duration, scope string)
 }
-
-// Jobs is the queue. It is safe for concurrent use.
-type Jobs struct{}
 
 // Opts changes how one job is put in.
 type Opts struct {
@@ -94,6 +98,8 @@ type Job[T Args] struct {
 
 // Ref names a job towards [Jobs.CompleteTx].
 func (j Job[T]) Ref() int64 { return j.ID }
+
+func (j Job[T]) attempt() int { return j.Attempt }
 
 // Info is what a person sees of a job.
 type Info struct {
@@ -122,46 +128,3 @@ type Filter struct {
 	After  int64 // identifier of the last job of the page before
 	Limit  int   // 0: 100
 }
-
-var errLater = errors.New("job: being built")
-
-// New makes a queue over db. Register workers before Start.
-func New(db *store.DB, o Options) (*Jobs, error) { return nil, errLater }
-
-// Register says how jobs of kind T are worked.
-func Register[T Args](j *Jobs, f func(ctx context.Context, job Job[T]) error) {}
-
-// EnqueueTx puts a job in with tx.
-func (j *Jobs) EnqueueTx(ctx context.Context, tx *store.Tx, a Args, o Opts) error { return errLater }
-
-// CompleteTx marks a running job as completed with tx, so that result and completion are one. The worker must then
-// return nil. It reports archive.ErrConflict if the job is no longer running, in which case tx must be given up.
-func (j *Jobs) CompleteTx(ctx context.Context, tx *store.Tx, job interface{ Ref() int64 }) error {
-	return errLater
-}
-
-// Progress notes how far a job has come, at most once a second; it never fails the job.
-func (j *Jobs) Progress(ctx context.Context, job interface{ Ref() int64 }, step string, done, total int64) {
-}
-
-// Start begins to work and to watch for dead workers.
-func (j *Jobs) Start(ctx context.Context) error { return errLater }
-
-// Stop lets running jobs finish until ctx ends, then cancels them; they are worked again later.
-func (j *Jobs) Stop(ctx context.Context) error { return errLater }
-
-// Drain works until no job is left that will run by itself, retries included; jobs of other workers are waited for.
-// It starts and stops the queue by itself.
-func (j *Jobs) Drain(ctx context.Context, progress func(map[State]int64)) error { return errLater }
-
-// List gives jobs, newest first.
-func (j *Jobs) List(ctx context.Context, f Filter) ([]Info, error) { return nil, errLater }
-
-// Counts gives the number of jobs per state.
-func (j *Jobs) Counts(ctx context.Context) (map[State]int64, error) { return nil, errLater }
-
-// Retry makes a job available now, whatever its state; archive.ErrNotFound, archive.ErrConflict if it is running.
-func (j *Jobs) Retry(ctx context.Context, id int64) error { return errLater }
-
-// Cancel calls a job off; a running one is told through its context. archive.ErrNotFound.
-func (j *Jobs) Cancel(ctx context.Context, id int64) error { return errLater }
