@@ -120,7 +120,7 @@ func (s *Summary) count(lines []byte) error {
 func (d *demo) footage(ctx context.Context, recorder, odd string) error {
 	o := footage.Options{}
 	if d.Quick {
-		o.Seconds, o.Cameras = 4, 1
+		o.Seconds, o.Cameras, o.Days = 4, 1, 1
 	}
 	o.Progress = func(done, total int) { fmt.Fprintf(d.Err, "\rmaking footage: %d of %d files", done, total) }
 	for _, dir := range []string{recorder, odd} {
@@ -132,6 +132,11 @@ func (d *demo) footage(ctx context.Context, recorder, odd string) error {
 		return fmt.Errorf("make footage: %w", err)
 	}
 	fmt.Fprintln(d.Err)
+	if !d.Quick {
+		if _, err := footage.MakeOdd(ctx, filepath.Join(odd, "lost+found"), footage.Options{}); err != nil {
+			return fmt.Errorf("make odd files: %w", err)
+		}
+	}
 	return d.oddFiles(recorder, odd)
 }
 

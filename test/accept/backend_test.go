@@ -59,8 +59,8 @@ func TestTheSameFlowOnOtherBackends(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		disk := filepath.Join(t.TempDir(), "disk")
-		things := oddDisk(t, disk)
-		flow(t, initialised(t, "--database", storetest.Postgres(t)), disk, things)
+		things, browsable := oddDisk(t, disk)
+		flow(t, initialised(t, "--database", storetest.Postgres(t)), disk, things, browsable)
 	})
 	t.Run("S3", func(t *testing.T) {
 		t.Parallel()
