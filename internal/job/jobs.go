@@ -109,7 +109,7 @@ func Register[T Args](j *Jobs, f func(ctx context.Context, job Job[T]) error) {
 			return nil
 		}
 		clean := errors.New(redact(err.Error()))
-		if errors.Is(err, ErrCancel) {
+		if errors.Is(err, ErrCancel) || errors.Is(context.Cause(ctx), errCalledOff) {
 			return river.JobCancel(clean)
 		}
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -119,6 +119,9 @@ func Register[T Args](j *Jobs, f func(ctx context.Context, job Job[T]) error) {
 		return clean
 	}))
 }
+
+// errCalledOff is the cause of the context of a job that a person called off.
+var errCalledOff = errors.New("job was called off")
 
 // stopped is a clean text over the error that ended the context.
 type stopped struct{ clean, cause error }
@@ -135,9 +138,13 @@ func (j *Jobs) hold(ctx context.Context, id int64) (context.Context, func()) {
 	return ctx, func() {
 		cancel(nil)
 		j.mu.Lock()
+		_, noted := j.noted[id]
 		delete(j.holding, id)
 		delete(j.noted, id)
 		j.mu.Unlock()
+		if !noted {
+			return // most jobs are over before there is anything to tell
+		}
 		// What a person sees of a job that ended is its state.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -247,7 +254,8 @@ func (j *Jobs) Start(ctx context.Context) error {
 		JobTimeout: j.o.Timeout, RescueStuckJobsAfter: j.o.Timeout + time.Hour, RetryPolicy: retries{j.o.Retry},
 		// What went wrong stays until a person looks at it.
 		CancelledJobRetentionPeriod: -1, DiscardedJobRetentionPeriod: -1, CompletedJobRetentionPeriod: 48 * time.Hour,
-		SoftStopTimeout: 0,
+		// On SQLite River would ask for notes twenty times a second, on the one connection that writes.
+		PollOnly: j.db.Engine() == store.SQLite,
 	})
 	if err != nil {
 		return err
@@ -342,6 +350,24 @@ func (j *Jobs) letGo() {
 	}
 }
 
+// calledOff says whether a person called a running job off. River tells its holder by a note on PostgreSQL, and not at
+// all on SQLite, so every process also looks at its own jobs with each heartbeat.
+func calledOff(row *rivertype.JobRow) bool {
+	var meta struct {
+		At string `json:"cancel_attempted_at"`
+	}
+	return json.Unmarshal(row.Metadata, &meta) == nil && meta.At != ""
+}
+
+// callOff tells a job of this process to stop for good.
+func (j *Jobs) callOff(id int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if cancel := j.holding[id]; cancel != nil {
+		cancel(errCalledOff)
+	}
+}
+
 // mostDeaths is how often a job may lose its worker before that counts as its own failure. A machine that is switched
 // off is not the job's fault; a job that kills every worker is.
 const mostDeaths = 20
@@ -365,6 +391,9 @@ func (j *Jobs) reap(ctx context.Context) error {
 		return fmt.Errorf("list workers: %w", err)
 	}
 	for _, row := range rows {
+		if holder(row) == j.o.WorkerID && calledOff(row) {
+			j.callOff(row.ID)
+		}
 		if alive[holder(row)] {
 			continue
 		}
@@ -591,5 +620,6 @@ func (j *Jobs) Cancel(ctx context.Context, id int64) error {
 	if err := j.put.cancel(ctx, id); err != nil {
 		return fmt.Errorf("cancel job %d: %w", id, err)
 	}
+	j.callOff(id) // at once if it runs here; other processes see it with their next heartbeat
 	return nil
 }

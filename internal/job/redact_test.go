@@ -16,7 +16,8 @@ func TestRedact(t *testing.T) {
 		"two\nlines\x00":                            "two lines ",
 		"exit status 1 (seal segment 12: no space)": "exit status 1 (seal segment 12: no space)",
 		`C:\Users\olena\film.mp4: locked`:           "…: locked",
-		"open ./film: x; open (/srv/y): z":          "open …: x; open (…): z",
+		"open ./film one.mp4: x; open (/srv/y): z":  "open …: x; open (…: z",
+		"read DCIM/100/a.mov: cut off":              "read … cut off",
 	} {
 		if got := redact(in); got != want {
 			t.Errorf("redact(%q) = %q, want %q", in, got, want)

@@ -100,3 +100,18 @@ func (tx *Tx) ClearProgress(ctx context.Context, job int64) error {
 	}
 	return nil
 }
+
+// JobCounts gives the number of jobs per state of the queue.
+func (tx *Tx) JobCounts(ctx context.Context) (map[string]int64, error) {
+	type count struct {
+		state string
+		n     int64
+	}
+	found, err := all(ctx, tx, func(s scanner) (c count, err error) { err = s.Scan(&c.state, &c.n); return c, err },
+		`SELECT CAST(state AS TEXT), COUNT(*) FROM river_job GROUP BY state`)
+	out := make(map[string]int64, len(found))
+	for _, c := range found {
+		out[c.state] = c.n
+	}
+	return out, err
+}
