@@ -21,10 +21,17 @@ func (s *Service) within(ctx context.Context, r Reader, a policy.Action, f func(
 }
 
 // Browse gives up to limit items (at most MaxPage) of a query and where the next page begins; a zero cursor says that
-// there is none.
+// there is none. A cursor with an identifier and no time begins after that item, wherever it stands now.
 func (s *Service) Browse(ctx context.Context, r Reader, q Query, at Cursor, limit int) (items []archive.Item, next Cursor, err error) {
 	limit = min(max(limit, 1), MaxPage)
 	err = s.within(ctx, r, policy.Browse, func(tx *store.Tx, sc archive.Scope) error {
+		if at.ID != "" && at.At.IsZero() {
+			it, err := s.item(ctx, tx, r, at.ID, policy.ViewItem)
+			if err != nil {
+				return err
+			}
+			at.At = it.SortTime()
+		}
 		found, n, err := tx.Items(ctx, sc, q, at, limit)
 		if err != nil {
 			return fmt.Errorf("list items: %w", err)

@@ -80,8 +80,8 @@ func (f filter) query() (reading.Query, error) {
 	return q, nil
 }
 
-// A cursor is the time and the identifier of the last item of a page, joined by a tilde: both stand in the item's row, so that a
-// script can turn round at any row. A day, or a time alone, is a place too.
+// A cursor is the time and the identifier of the last item of a page, joined by a tilde, so that it stays good when the item is
+// given another time meanwhile. The identifier of any row is a cursor too, so that a script can turn round anywhere.
 
 func cursorText(c reading.Cursor) *string {
 	if c.IsZero() {
@@ -96,6 +96,9 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999
 
 func parseCursor(text string) (reading.Cursor, error) {
 	bad := fmt.Errorf("%w: cursor", archive.ErrInvalid)
+	if archive.CheckID(archive.PrefixItem, text) == nil {
+		return reading.Cursor{ID: text}, nil
+	}
 	at, id, ok := strings.Cut(text, "~")
 	if !ok || archive.CheckID(archive.PrefixItem, id) != nil {
 		return reading.Cursor{}, bad
@@ -156,7 +159,7 @@ func row(it archive.Item) rowJSON {
 type itemsIn struct {
 	filter
 	At     string `query:"at" doc:"day or moment at which the list begins" maxLength:"40"`
-	Cursor string `query:"cursor" doc:"the next of the page before, or AT~ID of a row" maxLength:"80"`
+	Cursor string `query:"cursor" doc:"the next of the page before, or the identifier of a row" maxLength:"80"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"200"`
 }
 
