@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"zapis/internal/demo/footage"
 )
 
 // A court expert with the age command, the key file and docs/design/vault-format.md gets the bytes back, without Zapis.
@@ -271,4 +273,52 @@ func TestKilledIngestGoesOn(t *testing.T) {
 		t.Error("no kill fell into the work")
 	}
 	h.sound()
+}
+
+// Workers that are killed at any time lose no job and leave no half set.
+func TestKilledWorkersLoseNoJob(t *testing.T) {
+	t.Parallel()
+	require(t, "ffmpeg", "ffprobe")
+	disk := filepath.Join(t.TempDir(), "disk")
+	odd, err := footage.MakeOdd(t.Context(), disk, footage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := initialised(t)
+	acc := h.accession("Killed workers")
+	h.ok("ingest", "--accession", acc, disk)
+	r := rand.New(rand.NewPCG(5, 6))
+	kills := 0
+	for range 4 {
+		cmd := h.command(context.Background(), "worker", "--drain")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Duration(1500+r.IntN(2500))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		timer.Stop()
+		if err == nil {
+			break
+		}
+		kills++
+	}
+	if kills == 0 {
+		t.Error("no kill fell into the work")
+	}
+	h.ok("worker", "--drain") // finds the jobs of the dead
+	states := map[string]string{}
+	for _, it := range h.items() {
+		states[it.SHA256] = it.State
+	}
+	for _, o := range odd {
+		state := states[digest(read(t, filepath.Join(disk, o.Name)))]
+		if (state == "ready" || state == "browsable") != o.Browsable || state == "sealed" || state == "" {
+			t.Errorf("%s is %q after %d kills, browsable should be %v", o.Name, state, kills, o.Browsable)
+		}
+	}
+	h.sound()
+	// No program that a killed worker had started may live on: the sandbox ends with its parent.
+	if out, err := exec.Command("pgrep", "-f", h.dir).Output(); err == nil && len(bytes.TrimSpace(out)) > 0 {
+		t.Errorf("processes of killed workers are still there: %s", out)
+	}
 }
