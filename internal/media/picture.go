@@ -160,7 +160,8 @@ func (t *Tools) Image(ctx context.Context, src Source, p Probe) (Image, error) {
 		turn(orientation(src, s)), stillWidth, stillHeight, stillWidth, stillHeight)
 	var picture bytes.Buffer
 	var progress progress
-	args := append(append(t.ffmpegArgs("pipe:5"), t.inputArgs(f, s.demuxer)...),
+	// Turned here and not by ffmpeg, whose versions differ in whether they turn pictures.
+	args := append(append(append(t.ffmpegArgs("pipe:5"), "-noautorotate"), t.inputArgs(f, s.demuxer)...),
 		"-map", "0:v:0", "-frames:v", "1", "-vf", vf, "-map_metadata", "-1", "-c:v", "mjpeg", "-q:v", "3", "-f", "image2pipe", "pipe:4")
 	rep, err := t.run(ctx, call{
 		path: t.ffmpeg, name: "ffmpeg", args: args, feed: f,

@@ -229,10 +229,11 @@ func (t *Tools) probeFeed(ctx context.Context, src Source, s sniffed) (f *feed, 
 
 func (p *Probe) take(a answer, part bool) {
 	p.StartTime = seconds(a.Format.Start)
-	if d := seconds(a.Format.Duration); !part || p.Duration == 0 && p.sniffed.demuxer != "mpegts" && p.sniffed.demuxer != "mpeg" {
-		if d > 0 {
-			p.Duration = d
-		}
+	// What was read from a clock at both ends stands: for .dav it is finer than ffprobe's whole seconds, and of the
+	// beginning of a large file ffprobe cannot know.
+	clocked := p.sniffed.demuxer == "dhav" || part && (p.sniffed.demuxer == "mpegts" || p.sniffed.demuxer == "mpeg")
+	if d := seconds(a.Format.Duration); d > 0 && !(clocked && p.Duration > 0) {
+		p.Duration = d
 	}
 	p.BitRate = integer(a.Format.BitRate)
 	if part {

@@ -43,6 +43,7 @@ type quickPlan struct {
 	feed        func() (*feed, error)
 	all         bool                      // decode every frame, not only key frames
 	step        float64                   // least distance of frames taken, seconds
+	every       int64                     // or one of so many frames
 	when        func(pts float64) float64 // from the time that ffmpeg gives
 	approximate bool
 }
@@ -170,19 +171,19 @@ func (t *Tools) quickPlans(ctx context.Context, body Source, s sniffed, p Probe,
 	when := func(pts float64) float64 { return pts - start }
 	if body.Size() <= min(quickMemory, t.budget) || body.Size() <= t.budget && !streamed[s.demuxer] {
 		memory := func() (*feed, error) { return t.inMemory(ctx, body, "memory") }
-		frames := float64(v.Frames)
-		if frames == 0 {
-			frames = duration * max(v.Rate(), 1)
-		}
-		small := frames*float64(v.Width)*float64(v.Height) < sparsePixels && frames > 0
-		if len(plans) == 0 {
+		if len(plans) == 0 || p.has(AnomalyTruncated) || p.has(AnomalyDecodeErrors) {
 			plans = append(plans, quickPlan{feed: memory, step: step, when: when})
 		}
-		if small {
-			plans = append(plans, quickPlan{feed: memory, step: step, when: when, all: true})
-		} else {
-			// last resort for damaged indexes and streams without key frames: the first part only would mislead
-			plans = append(plans, quickPlan{feed: memory, step: max(step, 1), when: when})
+		if body.Size() > quickMemory {
+			return plans, nil
+		}
+		// Count the frames, which costs no decoding: headers and clocks of damaged files say anything.
+		n, err := t.count(ctx, memory, s, v)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 && float64(n)*float64(v.Width)*float64(v.Height) < sparsePixels {
+			plans = append(plans, quickPlan{feed: memory, every: (n + int64(o.Tiles) - 1) / int64(o.Tiles), when: when, all: true})
 		}
 		return plans, nil
 	}
@@ -216,6 +217,28 @@ func (t *Tools) quickPlans(ctx context.Context, body Source, s sniffed, p Probe,
 	}), nil
 }
 
+// count gives the number of frames by taking the container apart, 0 if that fails.
+func (t *Tools) count(ctx context.Context, open func() (*feed, error), s sniffed, v Stream) (int64, error) {
+	f, err := open()
+	if err != nil {
+		return 0, err
+	}
+	defer f.close()
+	var list packetList
+	args := append(t.ffmpegArgs("pipe:5"), t.inputArgs(f, s.demuxer)...)
+	args = append(args, "-map", "0:"+strconv.Itoa(v.Index), "-c:v", "copy", "-copyinkf", "-f", "framecrc", "pipe:4")
+	var progress progress
+	_, err = t.run(ctx, call{
+		path: t.ffmpeg, name: "ffmpeg", args: args, feed: f,
+		out:    []func(io.Reader) error{func(r io.Reader) error { return list.read(r, nil) }, progress.read},
+		limits: sandbox.Limits{CPU: 5 * time.Minute, Wall: 5 * time.Minute, Channels: 1 << 30},
+	})
+	if err != nil && (ctx.Err() != nil || errors.Is(err, sandbox.ErrSetup)) {
+		return 0, err
+	}
+	return list.total, nil
+}
+
 // frames runs a plan: pictures of at most o.Width, with their times.
 func (t *Tools) frames(ctx context.Context, s sniffed, v Stream, plan quickPlan, o QuickOptions) ([]frame, Report, error) {
 	f, err := plan.feed()
@@ -225,7 +248,9 @@ func (t *Tools) frames(ctx context.Context, s sniffed, v Stream, plan quickPlan,
 	defer f.close()
 	w, h := fit(v, o.Width, o.Width*2)
 	vf := fmt.Sprintf("scale=%d:%d:flags=area,setsar=1,format=yuvj420p", w, h)
-	if plan.step > 0 {
+	if plan.every > 1 {
+		vf = fmt.Sprintf("select='not(mod(n,%d))',", plan.every) + vf
+	} else if plan.step > 0 {
 		vf = fmt.Sprintf("select='isnan(prev_selected_t)+gte(t-prev_selected_t,%.3f)+lt(t,prev_selected_t)',", plan.step*0.98) + vf
 	}
 	args := t.ffmpegArgs("pipe:6")
@@ -233,7 +258,7 @@ func (t *Tools) frames(ctx context.Context, s sniffed, v Stream, plan quickPlan,
 	if !plan.all {
 		args = append(args, "-skip_frame", "nokey")
 	}
-	most := o.Tiles + 20
+	most := o.Tiles + 40
 	args = append(append(args, t.inputArgs(f, s.demuxer)...),
 		"-map", "0:"+strconv.Itoa(v.Index), "-an", "-sn", "-dn", "-vf", vf, "-fps_mode", "passthrough", "-frames:v", strconv.Itoa(most),
 		"-map_metadata", "-1", "-c:v", "mjpeg", "-q:v", "4", "-threads", "1",
