@@ -432,3 +432,13 @@ func (tx *Tx) Native() any { return tx.s.native() }
 
 // Now is the clock of the database options.
 func (tx *Tx) Now() time.Time { return tx.db.o.Now().UTC() }
+
+// Analyze lets the engine count how its values are spread, on which it chooses indexes. Worth it after much was added.
+func (db *DB) Analyze(ctx context.Context) error {
+	pool, done := db.plain()
+	defer done()
+	if _, err := pool.ExecContext(ctx, `ANALYZE`); err != nil {
+		return fmt.Errorf("analyze database: %w", db.eng.translate(err))
+	}
+	return nil
+}

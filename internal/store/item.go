@@ -24,6 +24,19 @@ func scanItem(s scanner) (i archive.Item, err error) {
 	return i, err
 }
 
+const itemInsertColumns = `id, accession_id, accession_no, number, kind, state, reason, size, sha256, object_id, envelope_id,
+	received_at, recorded_at, recorded_source, duration, width, height, frame_rate, format, codec, camera, micro, anomalies,
+	difficulty, copies, sort_at`
+
+// itemRow is an item in the order of itemInsertColumns.
+func itemRow(i archive.Item) []any {
+	return []any{
+		i.ID, i.Accession, i.AccessionNo, i.Number, string(i.Kind), string(i.State), i.Reason, i.Size, i.SHA256, i.Object.Object, i.Object.Envelope,
+		i.ReceivedAt.UnixMicro(), us(i.RecordedAt), i.RecordedSource, i.Duration.Microseconds(), i.Width, i.Height, i.FrameRate, i.Format, i.Codec,
+		i.Camera, blob(i.Micro), i.Anomalies, i.Difficulty, i.Copies, i.SortTime().UnixMicro(),
+	}
+}
+
 // Facts is what the passes find out about an item. SetItemFacts replaces all of them.
 type Facts struct {
 	Kind           archive.Kind
@@ -92,14 +105,7 @@ func (tx *Tx) AddItem(ctx context.Context, i *archive.Item) error {
 		i.State = archive.ItemSealed
 	}
 	i.Copies = max(i.Copies, 1)
-	_, err = tx.exec(ctx, `INSERT INTO item (id, accession_id, accession_no, number, kind, state, reason, size, sha256, object_id,
-		envelope_id, received_at, recorded_at, recorded_source, duration, width, height, frame_rate, format, codec, camera, micro,
-		anomalies, difficulty, copies, sort_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
-		i.ID, i.Accession, i.AccessionNo, i.Number, string(i.Kind), string(i.State), i.Reason, i.Size, i.SHA256, i.Object.Object,
-		i.Object.Envelope, i.ReceivedAt.UnixMicro(), us(i.RecordedAt), i.RecordedSource, i.Duration.Microseconds(), i.Width, i.Height,
-		i.FrameRate, i.Format, i.Codec, i.Camera, blob(i.Micro), i.Anomalies, i.Difficulty, i.Copies, i.SortTime().UnixMicro())
-	if err != nil {
+	if err := tx.insert(ctx, "item", itemInsertColumns, [][]any{itemRow(*i)}); err != nil {
 		return fmt.Errorf("add item %s: %w", i.ID, err)
 	}
 	tx.count(*i, 1)
@@ -208,6 +214,37 @@ func (tx *Tx) AddCopy(ctx context.Context, id string, n int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("count copies of item %s: %w", id, err)
+	}
+	return nil
+}
+
+// AddSynthetic adds items in bulk for measurements: without looking for their digests first, and without lines in the
+// manifest. Everything else, the roll-up included, is as with AddItem.
+func (tx *Tx) AddSynthetic(ctx context.Context, items []archive.Item) error {
+	numbers, next := map[string]int64{}, map[string]int64{}
+	rows := make([][]any, 0, len(items))
+	for _, i := range items {
+		if _, ok := numbers[i.Accession]; !ok {
+			type both struct{ number, next int64 }
+			b, err := one(ctx, tx, func(s scanner) (b both, err error) { err = s.Scan(&b.number, &b.next); return b, err },
+				`SELECT number, next_item FROM accession WHERE id = $1`+tx.db.eng.lock(), i.Accession)
+			if err != nil {
+				return fmt.Errorf("add synthetic items: %w", err)
+			}
+			numbers[i.Accession], next[i.Accession] = b.number, b.next
+		}
+		i.AccessionNo, i.Number = numbers[i.Accession], next[i.Accession]
+		next[i.Accession]++
+		rows = append(rows, itemRow(i))
+		tx.count(i, 1)
+	}
+	if err := tx.insert(ctx, "item", itemInsertColumns, rows); err != nil {
+		return fmt.Errorf("add synthetic items: %w", err)
+	}
+	for id, n := range next {
+		if _, err := tx.exec(ctx, `UPDATE accession SET next_item = $1 WHERE id = $2`, n, id); err != nil {
+			return fmt.Errorf("add synthetic items: %w", err)
+		}
 	}
 	return nil
 }
