@@ -201,14 +201,16 @@ func (s *Source) Unrecorded(ctx context.Context, kind string, types []string, af
 	default:
 		return nil, fmt.Errorf("read %s: no such kind of thing", kind)
 	}
-	args := []any{after, limit}
+	// SQLite counts places in the order of the text, whatever number they bear: LIMIT comes last.
+	args := []any{after}
 	for _, t := range types {
 		args = append(args, t)
 	}
+	args = append(args, limit)
 	sql := `SELECT t.id FROM ` + table + ` t WHERE t.id > $1` + where + ` AND NOT EXISTS (
 		SELECT 1 FROM custody_subject s JOIN custody_opening o ON o.position = s.position
-		WHERE s.subject_id = t.id AND s.kind = '` + subject + `'` + role + ` AND o.type IN (` + places(3, len(types)) + `))
-		ORDER BY t.id LIMIT $2`
+		WHERE s.subject_id = t.id AND s.kind = '` + subject + `'` + role + ` AND o.type IN (` + places(2, len(types)) + `))
+		ORDER BY t.id LIMIT ` + places(len(args), 1)
 	out, err := all(ctx, s.q, sql, args, func(r scanner, id *string) error { return r.Scan(id) })
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", kind, err)
