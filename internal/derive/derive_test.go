@@ -194,7 +194,7 @@ func TestNoReportNoDerivative(t *testing.T) {
 	r := newRig(t, store.SQLite)
 	r.media.quickErr = media.ErrNoReport
 	it := r.item(original, "")
-	for n := 1; n < patience; n++ {
+	for n := 1; n < 3; n++ {
 		if err := r.quick(it.ID, n); !errors.Is(err, media.ErrNoReport) || errors.Is(err, job.ErrCancel) {
 			t.Fatalf("attempt %d: %v", n, err)
 		}
@@ -202,7 +202,7 @@ func TestNoReportNoDerivative(t *testing.T) {
 			t.Fatalf("after attempt %d: %+v", n, s)
 		}
 	}
-	if err := r.quick(it.ID, patience); err != nil {
+	if err := r.quick(it.ID, 3); err != nil {
 		t.Fatal(err)
 	}
 	if s := r.sound(it.ID); s.item.State != archive.ItemExplained || s.item.Reason != ReasonDamaged || len(s.derivatives) != 0 {
@@ -542,4 +542,39 @@ func TestCancelLeavesNothing(t *testing.T) {
 			t.Errorf("%s, %d commits, %d leftovers", s.item.State, r.envelopes(), r.leftovers())
 		}
 	}
+}
+
+// The one that was thought dead commits between the other's last look and its own commit: still one set, and nothing of it
+// is superseded by the same recipe.
+func TestAWorkerThatComesBackInTheMiddle(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, engine string) {
+		r := newRig(t, engine)
+		it := r.item(original, "")
+		work := job.Job[job.Quick]{ID: 1, Args: job.Quick{Item: it.ID}, Attempt: 1, MaxAttempts: 5}
+		first, other := r.service(), make(chan error, 1)
+		inside := false
+		first.o.DB = meanwhile{r.db, func() { inside = true }}
+		first.o.Now = func() time.Time { // asked for after the last look, within the transaction
+			if inside {
+				inside = false
+				go func() { other <- r.service().Quick(context.WithoutCancel(t.Context()), work) }()
+				select {
+				case err := <-other:
+					other <- err
+				case <-time.After(400 * time.Millisecond): // it waits for us, as it should
+				}
+			}
+			return time.Now()
+		}
+		for _, err := range []error{first.Quick(t.Context(), work), <-other} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		s := r.sound(it.ID)
+		if len(s.derivatives) != 4 || s.eventsOf(archive.EventDerivation, archive.Success) != 4 || r.envelopes() != 2 || r.leftovers() != 0 {
+			t.Errorf("%d derivatives, %d events, %d commits, %d leftovers", len(s.derivatives), s.eventsOf(archive.EventDerivation, archive.Success), r.envelopes(), r.leftovers())
+		}
+	})
 }
