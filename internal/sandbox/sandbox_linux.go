@@ -57,7 +57,9 @@ const (
 
 // New tries every layer on a program that does nothing and keeps those that work. Without isolation of the file
 // system it gives ErrNoIsolation, unless the operator allowed that.
-func New(o Options) (*Sandbox, error) {
+func New(o Options) (*Sandbox, error) { return newSandbox(o, ll.LandlockGetABIVersion) }
+
+func newSandbox(o Options, landlockVersion func() (int, error)) (*Sandbox, error) {
 	s := &Sandbox{readOnly: o.ReadOnly, logger: o.Logger, users: new(atomic.Uint32)}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -73,7 +75,7 @@ func New(o Options) (*Sandbox, error) {
 		return nil, fmt.Errorf("try sandbox: %w: %w", ErrNoIsolation, err)
 	}
 	var landlockDetail, namespaceDetail string
-	if version, err := ll.LandlockGetABIVersion(); err != nil || version < 1 {
+	if version, err := landlockVersion(); err != nil || version < 1 {
 		landlockDetail = "not in this kernel, or switched off"
 	} else {
 		t := *s
@@ -228,7 +230,8 @@ func (s *Sandbox) tree(program string) []string {
 	for _, dir := range s.readOnly {
 		a = append(a, "--ro-bind-try", dir, dir)
 	}
-	if dir := filepath.Dir(program); !strings.HasPrefix(dir, "/usr/") {
+	// A program outside the libraries' folders; one named by a descriptor comes with it.
+	if !strings.HasPrefix(program, "/usr/") && !strings.HasPrefix(program, "/proc/self/fd/") {
 		a = append(a, "--ro-bind-try", program, program)
 	}
 	a = append(a, "--proc", "/proc", "--dir", "/dev")
