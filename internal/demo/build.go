@@ -259,7 +259,7 @@ func (d *demo) zapisIn(ctx context.Context, dir string, args ...string) (out []b
 		cmd := exec.CommandContext(ctx, d.Program, append(append(d.global(), "--json"), args...)...)
 		cmd.Dir = dir
 		cmd.Env = withoutZapis(os.Environ())
-		var stdout bytes.Buffer
+		stdout := progress{show: d.Err}
 		cmd.Stdout = &stdout
 		var problems bytes.Buffer
 		cmd.Stderr = &problems
@@ -267,7 +267,7 @@ func (d *demo) zapisIn(ctx context.Context, dir string, args ...string) (out []b
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 		cmd.WaitDelay = 20 * time.Second
 		err := cmd.Run()
-		out = stdout.Bytes()
+		out = stdout.end()
 		if err != nil {
 			if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 3 {
 				return errSomeFailed
@@ -280,6 +280,56 @@ func (d *demo) zapisIn(ctx context.Context, dir string, args ...string) (out []b
 		d.tell(args, out)
 	}
 	return out, err
+}
+
+// progress takes JSON lines from a command, shows those that tell how far it has come, and keeps the others.
+type progress struct {
+	show  io.Writer
+	rest  []byte
+	kept  bytes.Buffer
+	shown bool
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	p.rest = append(p.rest, b...)
+	for {
+		line, rest, ok := bytes.Cut(p.rest, []byte("\n"))
+		if !ok {
+			return len(b), nil
+		}
+		p.line(line)
+		p.rest = rest
+	}
+}
+
+func (p *progress) line(line []byte) {
+	var at struct {
+		Type, Step                             string
+		Files, OfFiles, Bytes, OfBytes         int64
+		Waiting, Running, Done, Checked, Total int64
+	}
+	if json.Unmarshal(bytes.ReplaceAll(line, []byte(`"of_`), []byte(`"of`)), &at) != nil || at.Type != "progress" {
+		p.kept.Write(line)
+		p.kept.WriteByte('\n')
+		return
+	}
+	text := at.Step
+	if at.OfFiles > 0 {
+		text = fmt.Sprintf("%d of %d files, %s of %s", at.Files, at.OfFiles, size(at.Bytes), size(at.OfBytes))
+	} else if at.Waiting+at.Running+at.Done > 0 {
+		text = fmt.Sprintf("%d jobs done, %d running, %d waiting", at.Done, at.Running, at.Waiting)
+	}
+	fmt.Fprintf(p.show, "\r  %-60s", text)
+	p.shown = true
+}
+
+// end gives what was kept.
+func (p *progress) end() []byte {
+	p.kept.Write(p.rest)
+	if p.shown {
+		fmt.Fprintf(p.show, "\r%-62s\r", "")
+	}
+	return p.kept.Bytes()
 }
 
 // tell says in a line what a command came to.
