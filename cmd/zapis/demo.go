@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 
 	"zapis/internal/app"
@@ -35,21 +34,11 @@ func (c *demoCmd) Run(k *call) error {
 			if k.JSON {
 				args = append([]string{"--json"}, args...)
 			}
-			return fmt.Errorf("serve the demonstration: %w", syscall.Exec(program, append([]string{program}, args...), withoutSettings(os.Environ())))
+			return fmt.Errorf("serve the demonstration: %w", syscall.Exec(program, append([]string{program}, args...), demo.Environment(os.Environ())))
 		},
 	})
 	if errors.Is(err, demo.ErrNotDemo) {
 		return fmt.Errorf("%w: %w", app.ErrUsage, err)
 	}
 	return err
-}
-
-// withoutSettings keeps settings of a real archive away from the demonstration.
-func withoutSettings(env []string) (out []string) {
-	for _, e := range env {
-		if !strings.HasPrefix(e, "ZAPIS_") {
-			out = append(out, e)
-		}
-	}
-	return out
 }

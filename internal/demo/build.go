@@ -258,7 +258,7 @@ func (d *demo) zapisIn(ctx context.Context, dir string, args ...string) (out []b
 	err = d.step(args[0], func() error {
 		cmd := exec.CommandContext(ctx, d.Program, append(append(d.global(), "--json"), args...)...)
 		cmd.Dir = dir
-		cmd.Env = withoutZapis(os.Environ())
+		cmd.Env = Environment(os.Environ())
 		stdout := progress{show: d.Err}
 		cmd.Stdout = &stdout
 		var problems bytes.Buffer
@@ -354,8 +354,8 @@ func (d *demo) tell(args []string, out []byte) {
 	}
 }
 
-// withoutZapis takes away settings that could lead the demonstration into a real archive.
-func withoutZapis(env []string) []string {
+// Environment takes away settings that could lead the demonstration into a real archive.
+func Environment(env []string) []string {
 	var out []string
 	for _, e := range env {
 		if !strings.HasPrefix(e, "ZAPIS_") {

@@ -99,7 +99,7 @@ func TestFailedStepIsNeverACompleteDemonstration(t *testing.T) {
 // Settings for a real archive must not reach the commands of the demonstration.
 func TestSettingsOfARealArchiveAreTakenAway(t *testing.T) {
 	t.Parallel()
-	got := withoutZapis([]string{"PATH=/bin", "ZAPIS_DATABASE=postgres://real", "ZAPIS_HOME=/srv/real", "ZAPIS_VAULT=s3://real", "LANG=C"})
+	got := Environment([]string{"PATH=/bin", "ZAPIS_DATABASE=postgres://real", "ZAPIS_HOME=/srv/real", "ZAPIS_VAULT=s3://real", "LANG=C"})
 	if strings.Join(got, " ") != "PATH=/bin LANG=C" {
 		t.Errorf("kept %q", got)
 	}
