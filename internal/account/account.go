@@ -16,6 +16,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"zapis/internal/archive"
+	"zapis/internal/custody"
 	"zapis/internal/policy"
 	"zapis/internal/store"
 	"zapis/internal/vault/record"
@@ -58,7 +59,7 @@ func (e *WaitError) Is(target error) bool { return target == ErrWait }
 
 // Recorder writes custody events in a transaction; *custody.Recorder is one.
 type Recorder interface {
-	Record(ctx context.Context, tx *store.Tx, events ...archive.Event) ([]int64, error)
+	Record(ctx context.Context, tx custody.Tx, events ...archive.Event) ([]int64, error)
 }
 
 // Options of New. DB, Custody, Sealer and Agent are needed.
@@ -236,6 +237,11 @@ func (s *Service) People(ctx context.Context, by policy.Subject) ([]Account, err
 		return nil
 	})
 	return all, err
+}
+
+// OperatorList lists all accounts for whoever holds the machine and the vault's passphrase.
+func (s *Service) OperatorList(ctx context.Context) ([]Account, error) {
+	return s.People(ctx, policy.Subject{Agent: s.o.Agent.ID, Role: archive.RoleAdmin})
 }
 
 // event makes a custody event about an account.

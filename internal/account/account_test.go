@@ -43,7 +43,7 @@ func newEnv(t *testing.T, db *store.DB, change ...func(*Options)) *env {
 	e.now.Store(time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC).UnixNano())
 	now := func() time.Time { return time.Unix(0, e.now.Load()).UTC() }
 	o := Options{
-		DB: db, Custody: recorder{custody.New(custody.Options{Tool: "zapis test", Now: now})}, Sealer: sealer,
+		DB: db, Custody: custody.New(custody.Options{Tool: "zapis test", Now: now}), Sealer: sealer,
 		Agent:   archive.Agent{ID: archive.NewID(archive.PrefixAgent), Kind: "software", Name: "zapis", CreatedAt: now()},
 		Origins: []string{"http://127.0.0.1:8420"}, Now: now, Argon: cheap,
 	}
@@ -55,13 +55,6 @@ func newEnv(t *testing.T, db *store.DB, change ...func(*Options)) *env {
 	}
 	t.Cleanup(e.Close)
 	return e
-}
-
-// recorder gives custody.Recorder the signature of the port.
-type recorder struct{ r *custody.Recorder }
-
-func (r recorder) Record(ctx context.Context, tx *store.Tx, e ...archive.Event) ([]int64, error) {
-	return r.r.Record(ctx, tx, e...)
 }
 
 // admin lets the first administrator in.
@@ -510,7 +503,7 @@ func TestEveryActIsAnEventWithoutNames(t *testing.T) {
 // broken refuses to record.
 type broken struct{}
 
-func (broken) Record(context.Context, *store.Tx, ...archive.Event) ([]int64, error) {
+func (broken) Record(context.Context, custody.Tx, ...archive.Event) ([]int64, error) {
 	return nil, errors.New("the record is full")
 }
 
