@@ -35,7 +35,7 @@ type Batch struct {
 	sinks    []*sink
 	slots    chan struct{}
 	entries  []entry
-	written  []string // names of envelope and sums, once they may exist
+	written  []string // names of what may exist beside the sinks' blobs
 	err      error
 	finished bool
 }
@@ -96,6 +96,7 @@ func (b *Batch) Add(ctx context.Context, r io.Reader, o AddOptions) (Object, err
 	}
 	e := entry{Object{ID: b.v.newID(archive.PrefixObject), Envelope: b.envelope}, id.String()}
 
+	r = attentive{ctx, r}
 	first := buffers.Get().(buffer)
 	n, rerr := io.ReadFull(r, first[:])
 	switch {
@@ -109,13 +110,29 @@ func (b *Batch) Add(ctx context.Context, r io.Reader, o AddOptions) (Object, err
 		err = &sourceError{rerr}
 	}
 	if err != nil {
-		if !errors.Is(err, ErrSource) && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+			err = ctx.Err() // the batch may go on: what was sealed so far is noise
+		case !errors.Is(err, ErrSource):
 			err = b.fail(err)
 		}
 		return Object{}, fmt.Errorf("seal object %s: %w", e.ID, err)
 	}
 	b.entries = append(b.entries, e)
 	return e.Object, nil
+}
+
+// attentive is a source that ends when the context does, however slowly it gives.
+type attentive struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (a attentive) Read(p []byte) (int, error) {
+	if err := a.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return a.r.Read(p)
 }
 
 func (b *Batch) usable() error {
@@ -165,8 +182,10 @@ func (b *Batch) place() (*sink, error) {
 		}
 	}
 	if b.cur == nil {
-		s, err := b.v.newSink(b.ctx, b.slots)
+		id := b.v.newID(archive.PrefixBlob)
+		s, err := b.v.newSink(b.ctx, id, b.slots)
 		if err != nil {
+			b.written = append(b.written, BlobName(id)) // it may be there all the same
 			return nil, err
 		}
 		b.cur, b.sinks = s, append(b.sinks, s)
@@ -519,7 +538,8 @@ func (b *Batch) commit(ctx context.Context) (Commit, error) {
 		data []byte
 	}{{envName, sealed}, {sumsName, sums}} {
 		b.written = append(b.written, file.name)
-		if err := createSmall(ctx, b.v.b, file.name, file.data); err != nil {
+		// Replace, although there is nothing to replace: a crash never leaves half an envelope under its name.
+		if err := b.v.b.Replace(ctx, file.name, file.data); err != nil {
 			return Commit{}, fmt.Errorf("write %s: %w", file.name, err)
 		}
 		if err := readBackSmall(ctx, b.v.b, file.name, file.data); err != nil {

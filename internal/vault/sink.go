@@ -8,8 +8,6 @@ import (
 	"hash/maphash"
 	"io"
 	"sync/atomic"
-
-	"zapis/internal/archive"
 )
 
 // sink writes one blob. Write only collects; a goroutine of its own hashes and writes whole buffers, and after close
@@ -38,13 +36,12 @@ type chunk struct {
 // sinkDepth is how many full buffers wait for the device.
 const sinkDepth = 3
 
-func (v *Vault) newSink(ctx context.Context, slots chan struct{}) (*sink, error) {
+func (v *Vault) newSink(ctx context.Context, id string, slots chan struct{}) (*sink, error) {
 	select {
 	case slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	id := v.newID(archive.PrefixBlob)
 	w, err := v.b.Create(ctx, BlobName(id))
 	if err != nil {
 		<-slots

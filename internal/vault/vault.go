@@ -67,7 +67,7 @@ func Create(ctx context.Context, b Backend, o CreateOptions) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create vault: %w: %w", archive.ErrInvalid, err)
 	}
-	for _, err := range b.List(ctx, "") {
+	for _, err := range b.List(ctx, "") { // one entry is enough
 		if err != nil {
 			return nil, fmt.Errorf("create vault: %w", err)
 		}
@@ -92,15 +92,15 @@ func Create(ctx context.Context, b Backend, o CreateOptions) (*Vault, error) {
 		if err != nil {
 			return nil, fmt.Errorf("create vault: %w", err)
 		}
-		if err := createSmall(ctx, b, s.name, sealed); err != nil {
+		if err := b.Replace(ctx, s.name, sealed); err != nil {
 			return nil, fmt.Errorf("create vault: %s: %w", s.name, err)
 		}
 		lines = append(lines, sumLine{s.name, sha256.Sum256(sealed)})
 	}
-	if err := createSmall(ctx, b, vaultSums, encodeSums(lines)); err != nil {
+	if err := b.Replace(ctx, vaultSums, encodeSums(lines)); err != nil {
 		return nil, fmt.Errorf("create vault: %s: %w", vaultSums, err)
 	}
-	if err := createSmall(ctx, b, headerName, header); err != nil {
+	if err := b.Replace(ctx, headerName, header); err != nil {
 		return nil, fmt.Errorf("create vault: %s: %w", headerName, err)
 	}
 	return v, nil
@@ -214,7 +214,14 @@ func (v *Vault) PutSecret(ctx context.Context, name string, secret []byte) error
 	if err != nil {
 		return fmt.Errorf("put secret %s: %w", name, err)
 	}
-	if err := createSmall(ctx, v.b, at, sealed); err != nil {
+	// Replace, so that a crash leaves no half secret under the name; that it is free is looked up, which suffices
+	// because secrets are made once, by the process that creates the vault.
+	if _, err := v.b.Stat(ctx, at); err == nil {
+		return fmt.Errorf("put secret %s: %w", name, ErrExists)
+	} else if !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("put secret %s: %w", name, err)
+	}
+	if err := v.b.Replace(ctx, at, sealed); err != nil {
 		return fmt.Errorf("put secret %s: %w", name, err)
 	}
 	if err := readBackSmall(ctx, v.b, at, sealed); err != nil {
@@ -356,21 +363,6 @@ func (v *Vault) unsealEnvelope(id string, sealed []byte) (*envelope, error) {
 	e, err := parseEnvelope(plain, v.header(), id)
 	clear(plain)
 	return e, err
-}
-
-// createSmall writes a small new file durably.
-func createSmall(ctx context.Context, b Backend, name string, data []byte) error {
-	w, err := b.Create(ctx, name)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(data); err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return b.Sync(ctx, name)
 }
 
 // openCold opens past the page cache where the storage can.

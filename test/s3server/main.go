@@ -2,7 +2,7 @@
 //
 //	s3server FOLDER
 //
-// FOLDER must be empty or absent. When the server answers, one line with its address is printed
+// FOLDER is for the server alone and is removed when it ends. When the server answers, one line with its address is printed
 // (http://127.0.0.1:port); the access key and the secret come from S3SERVER_KEY and S3SERVER_SECRET, the bucket
 // is named "vault". It ends when its standard input is closed, so that it never outlives the test that started it.
 //
@@ -37,8 +37,12 @@ func run() error {
 	if len(os.Args) != 2 || key == "" || secret == "" {
 		return errors.New("usage: S3SERVER_KEY=… S3SERVER_SECRET=… s3server FOLDER")
 	}
-	root := filepath.Join(os.Args[1], "data")
-	side := filepath.Join(os.Args[1], "side")
+	folder, err := filepath.Abs(os.Args[1]) // the gateway changes the working directory
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	root, side := filepath.Join(folder, "data"), filepath.Join(folder, "side")
 	for _, dir := range []string{filepath.Join(root, "vault"), side} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
