@@ -184,7 +184,7 @@ var homes = map[string][]string{
 	"github.com/riverqueue/river":         {"internal/job", "internal/store"},
 	"github.com/vbauerster/mpb/v8":        {"cmd/zapis"},
 	"golang.org/x/crypto":                 {"internal/account", "internal/vault"},
-	"golang.org/x/mod":                    {"internal/tlog", "internal/custody"},
+	"golang.org/x/mod":                    {"internal/tlog", "internal/custody", "internal/store"},
 	"rsc.io/qr":                           {"internal/account", "internal/web"},
 }
 
