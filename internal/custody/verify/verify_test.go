@@ -131,6 +131,7 @@ var manipulations = []struct {
 	{"last possible leaf", func(m *memory) {
 		m.Leaves = append(m.Leaves, verify.Leaf{Index: 1<<63 - 1, Commitment: make([]byte, 32)})
 	}, []string{"head-altered head"}, false},
+	{"opening doubled", func(m *memory) { m.Openings = slices.Insert(m.Openings, 6, m.Openings[5]) }, []string{"order opening 5"}, true},
 	{"openings swapped", func(m *memory) {
 		m.Openings[3].Index, m.Openings[4].Index = 4, 3
 	}, []string{"opening-altered opening 3", "opening-altered opening 4"}, true},
@@ -482,41 +483,131 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// unreadable is a source whose rows stop at an index, as a damaged page does.
+// unreadable is a source of which one table fails, or one row of the openings, as with a damaged page.
 type unreadable struct {
 	*custodytest.Source
-	at int64
+	table string
+	at    int64
 }
 
 var errPage = errors.New("page damaged")
 
+func (u unreadable) fails(table string) error {
+	if u.table == table {
+		return errPage
+	}
+	return nil
+}
+
+func (u unreadable) Head(ctx context.Context) (int64, error) {
+	n, _ := u.Source.Head(ctx)
+	return n, u.fails("head")
+}
+
+func (u unreadable) Leaves(ctx context.Context, from int64, limit int) ([]verify.Leaf, error) {
+	rows, _ := u.Source.Leaves(ctx, from, limit)
+	return rows, u.fails("leaf")
+}
+
 func (u unreadable) Openings(ctx context.Context, from int64, limit int) ([]verify.Opening, error) {
-	rows, err := u.Source.Openings(ctx, from, limit)
+	rows, _ := u.Source.Openings(ctx, from, limit)
 	for _, r := range rows {
 		if r.Index == u.at {
-			return nil, errPage
+			return nil, u.fails("opening")
 		}
 	}
-	return rows, err
+	return rows, nil
+}
+
+func (u unreadable) Hashes(ctx context.Context, from int64, limit int) ([]verify.StoredHash, error) {
+	rows, _ := u.Source.Hashes(ctx, from, limit)
+	return rows, u.fails("hash")
+}
+
+func (u unreadable) Checkpoints(ctx context.Context) ([]verify.Checkpoint, error) {
+	rows, _ := u.Source.Checkpoints(ctx)
+	return rows, u.fails("checkpoint")
+}
+
+func (u unreadable) Things(ctx context.Context, kind string, ids []string) ([]verify.Thing, error) {
+	rows, _ := u.Source.Things(ctx, kind, ids)
+	return rows, u.fails(kind)
+}
+
+func (u unreadable) Unrecorded(ctx context.Context, kind string, types []string, after string, limit int) ([]string, error) {
+	rows, _ := u.Source.Unrecorded(ctx, kind, types, after, limit)
+	return rows, u.fails("unrecorded " + kind)
 }
 
 func TestUnreadableRowsAreNamed(t *testing.T) {
 	t.Parallel()
 	m, vkey := custodytest.Sample()
-	r, err := verify.VerifyDB(context.Background(), unreadable{m.Source(), 6}, options(t, vkey))
-	if err != nil {
-		t.Fatal(err)
+	for table, want := range map[string]string{
+		"head": "head", "leaf": "leaf", "opening": "opening", "hash": "hash", "checkpoint": "checkpoint", "item": "item", "unrecorded closing": "closing",
+	} {
+		r, err := verify.VerifyDB(context.Background(), unreadable{m.Source(), table, 6}, options(t, vkey))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(r.Failures, func(f verify.Failure) bool {
+			return f.Code == verify.CodeUnreadable && f.Subject == want && strings.Contains(f.Text, "page damaged") &&
+				(table != "opening" || strings.Contains(f.Text, "from 6 on"))
+		}) {
+			t.Errorf("%s: found %v", table, r.Failures)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := verify.VerifyDB(ctx, unreadable{m.Source(), table, 6}, options(t, vkey)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, given up: %v", table, err)
+		}
 	}
-	if !slices.ContainsFunc(r.Failures, func(f verify.Failure) bool {
-		return f.Code == verify.CodeUnreadable && f.Subject == "opening" && strings.Contains(f.Text, "from 6 on")
-	}) {
-		t.Errorf("found %v", r.Failures)
+}
+
+// Events that were recorded properly and say too little, or two things at once.
+func TestEventsThatSayTooLittle(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		event func() archive.Event
+		want  string
+	}{
+		"ingestion without a digest": {func() archive.Event {
+			return without(custody.Ingestion(custodytest.Agent, custodytest.Item(1), "pr_x"), "sha256")
+		}, "event-form opening 14"},
+		"ingestion without a size": {func() archive.Event {
+			return without(custody.Ingestion(custodytest.Agent, custodytest.Item(1), "pr_x"), "size")
+		}, "event-form opening 14"},
+		"ingestion with an odd size": {func() archive.Event {
+			return with(custody.Ingestion(custodytest.Agent, custodytest.Item(1), "pr_x"), "size", "01000")
+		}, "event-form opening 14"},
+		"ingestion of two objects": {func() archive.Event {
+			return with(custody.Ingestion(custodytest.Agent, custodytest.Item(1), "pr_x"), "object", custodytest.ID("ob", 2))
+		}, "event-form opening 14"},
+		"ingestion with another digest": {func() archive.Event {
+			return with(custody.Ingestion(custodytest.Agent, custodytest.Item(1), "pr_x"), "sha256", hex.EncodeToString(custodytest.Digest(2)))
+		}, "differs item " + custodytest.ID("it", 1)},
+		"viewing of nothing": {func() archive.Event {
+			return custody.Displaying(custodytest.Agent, custodytest.ID("it", 99), "", custodytest.ID("vi", 1), "proxy")
+		}, "not-held item " + custodytest.ID("it", 99)},
+	} {
+		m, vkey := custodytest.Sample()
+		r, _ := custodytest.Recorder()
+		if _, err := r.Record(context.Background(), m.Tx(), c.event()); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(run(t, m, options(t, vkey))); !slices.Contains(got, c.want) {
+			t.Errorf("%s: %q is not among %q", name, c.want, got)
+		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := verify.VerifyDB(ctx, m.Source(), options(t, vkey)); !errors.Is(err, context.Canceled) {
-		t.Errorf("given up: %v", err)
-	}
+}
+
+func without(e archive.Event, key string) archive.Event {
+	delete(e.Detail, key)
+	return e
+}
+
+func with(e archive.Event, key, value string) archive.Event {
+	e.Detail[key] = value
+	return e
 }
 
 func FuzzExport(f *testing.F) {
