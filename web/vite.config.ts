@@ -28,7 +28,7 @@ function manifest(): Plugin {
     generateBundle(_, bundle) {
       const flat: Record<string, string> = {};
       for (const [file, out] of Object.entries(bundle)) {
-        if (out.type === 'chunk' && out.isEntry) flat[`${out.name}.js`] = file;
+        if (out.type === 'chunk' && out.isEntry && entries.includes(out.name)) flat[`${out.name}.js`] = file;
         if (out.type === 'asset') for (const name of out.names) if (/^(icons|mark)\.svg$|\.css$/.test(name)) flat[name] = file;
       }
       if (!flat['zapis.css']) throw new Error('no style sheet came out of the build');

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -38,19 +37,24 @@ func main() {
 	dist := flag.String("dist", "internal/web/asset/dist", "the built web part")
 	flag.Parse()
 	if host, _, err := net.SplitHostPort(*listen); err != nil || (host != "127.0.0.1" && host != "localhost") {
-		log.Fatal("mock: only 127.0.0.1")
+		fail(errors.New("only 127.0.0.1"))
 	}
 	s, err := newServer(*items, *dist)
 	if err != nil {
-		log.Fatal("mock: ", err)
+		fail(err)
 	}
 	defer os.RemoveAll(s.media)
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
-		log.Fatal("mock: ", err)
+		fail(err)
 	}
 	fmt.Printf("http://%s/sign-in/link/mock\n", l.Addr())
-	log.Fatal(http.Serve(l, s))
+	fail(http.Serve(l, s))
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "mock:", err)
+	os.Exit(1)
 }
 
 type server struct {
@@ -102,9 +106,11 @@ func newServer(n int, dist string) (*server, error) {
 		"/health": "health/good", "/people": "people/full", "/me": "me/full", "/sign-in": "sign_in/plain", "/sign-in/link/{token}": "sign_in_link/good", "/setup": "setup/first", "/items/{id}/custody": "custody/full"} {
 		m.HandleFunc("GET "+path, s.page(page))
 	}
-	m.HandleFunc("GET /see/{page}/{name}", func(w http.ResponseWriter, r *http.Request) { s.page(r.PathValue("page")+"/"+r.PathValue("name"))(w, r) })
+	m.HandleFunc("GET /see/{page}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		s.page(r.PathValue("page")+"/"+r.PathValue("name"))(w, r)
+	})
 	m.HandleFunc("GET /away", func(w http.ResponseWriter, r *http.Request) {
-		s.draw(w, r, "away/in", template.Away{Back: "/archive", At: time.Now()})
+		s.draw(w, r, "away/in", template.Away{Back: r.URL.Query().Get("back"), At: time.Now()})
 	})
 	m.HandleFunc("GET /items/{id}", func(w http.ResponseWriter, r *http.Request) {
 		i, ok := number(r.PathValue("id"))
@@ -124,14 +130,16 @@ func newServer(n int, dist string) (*server, error) {
 		w.Header().Set("Cache-Control", "no-store")
 		http.ServeFile(w, r, filepath.Join(s.media, file))
 	})
-	m.HandleFunc("GET /i/{id}/look", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, filepath.Join(s.media, "still.jpg")) })
+	m.HandleFunc("GET /i/{id}/look", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(s.media, "still.jpg"))
+	})
 	m.HandleFunc("GET /api/items", s.items)
 	m.HandleFunc("GET /api/days", s.days)
 	m.HandleFunc("GET /api/facets", s.facets)
 	m.HandleFunc("GET /api/items/{id}", func(w http.ResponseWriter, r *http.Request) {
 		i, _ := number(r.PathValue("id"))
 		row := s.row(i)
-		row["format"], row["codec"], row["frameRate"], row["recordedSource"], row["sha256"], row["visit"] = "avi", "mpeg4", 25.0, "recorder", strings.Repeat("9f2c", 16), "vi_"+strings.Repeat("2", 26)
+		row["format"], row["codec"], row["fps"], row["recordedSource"], row["sha256"], row["visit"] = "avi", "mpeg4", 25.0, "recorder", strings.Repeat("9f2c", 16), "vi_"+strings.Repeat("2", 26)
 		answer(w, row)
 	})
 	m.HandleFunc("GET /api/items/{id}/lanes", lanes)
@@ -174,7 +182,7 @@ func (s *server) draw(w http.ResponseWriter, r *http.Request, name string, data 
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		if err := s.pages.Render(w, c.Page, v); err != nil {
-			log.Print(err)
+			fmt.Fprintln(os.Stderr, "mock:", err)
 		}
 		return
 	}
@@ -204,7 +212,7 @@ func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if err := json.NewEncoder(w).Encode(v); err != nil && !errors.Is(err, context.Canceled) {
-		log.Print(err)
+		fmt.Fprintln(os.Stderr, "mock:", err)
 	}
 }
 
@@ -306,7 +314,8 @@ func (s *server) items(w http.ResponseWriter, r *http.Request) {
 			i += way
 		}
 	}
-	if c, ok := number(q.Get("cursor")); ok {
+	_, last, _ := strings.Cut(q.Get("cursor"), "~")
+	if c, ok := number(last); ok {
 		i = c + way
 	}
 	match := s.match(r)
@@ -317,7 +326,8 @@ func (s *server) items(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		if len(rows) == 200 {
-			next = rows[199].(map[string]any)["id"]
+			last := rows[199].(map[string]any)
+			next = fmt.Sprint(last["at"], "~", last["id"])
 			break
 		}
 		rows = append(rows, s.row(i))

@@ -88,7 +88,7 @@ func TestFigures(t *testing.T) {
 	}
 	at := time.Date(2020, 7, 27, 23, 41, 6, 0, time.UTC)
 	for _, c := range []struct{ got, want string }{
-		{s.For("en").Bytes(812), "812 bytes"}, {s.For("en").Bytes(4_234_000_000), "4.2 GB"}, {s.For("ru").Bytes(4_234_000_000), "4,2 ГБ"},
+		{s.For("en").Bytes(812), "812 B"}, {s.For("en").Bytes(4_234_000_000), "4.2 GB"}, {s.For("ru").Bytes(4_234_000_000), "4,2 ГБ"},
 		{s.For("en").Bytes(999_999), "1000 kB"},
 		{s.For("en").Duration(46*time.Minute + 10*time.Second), "46 min 10 s"}, {s.For("uk").Duration(151*time.Hour + 20*time.Minute), "151 год"},
 		{s.For("en").Duration(3*time.Hour + 5*time.Minute), "3 h 5 min"}, {s.For("en").Duration(1500 * time.Millisecond), "1.5 s"}, {s.For("en").Duration(0), "0 s"},

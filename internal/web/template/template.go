@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"zapis/internal/web/locale"
 )
@@ -108,6 +110,7 @@ type drawn struct {
 //	duration, clock       a time.Duration in words, as on a player
 //	day, date, datetime   a time.Time in words; iso and micros for machines
 //	short                 the ends of a digest or identifier
+//	plain                 text from a file or its name, with invisible and turning characters written out
 //	asset, built          the address of a built file; whether there is one at all
 //	icon NAME             a picture from the sprite
 //	messages PREFIX…      messages for a script, as data
@@ -162,6 +165,7 @@ func funcs(c *locale.Catalogue, assets map[string]string) template.FuncMap {
 			}
 			return template.HTML(`<svg class="i" aria-hidden="true"><use href="` + template.HTMLEscapeString(href) + `#` + name + `"/></svg>`), nil
 		},
+		"plain":    plain,
 		"messages": c.Messages,
 		"b64":      base64.StdEncoding.EncodeToString,
 		"percent": func(part, whole int64) int64 {
@@ -185,6 +189,20 @@ func funcs(c *locale.Catalogue, assets map[string]string) template.FuncMap {
 			return m, nil
 		},
 	}
+}
+
+// plain writes out the characters of a name that cannot be seen or that turn the direction of others: with one of them
+// "gpj.exe" looks like "exe.jpg".
+func plain(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp) || r == utf8.RuneError {
+			fmt.Fprintf(&b, "‹%04X›", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // Icons lists the pictures of the sprite. The build of the web part makes the sprite from this list

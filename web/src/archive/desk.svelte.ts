@@ -6,13 +6,15 @@ import { type Facet, filtered, type Place, query, read, write } from '../lib/pla
 
 export type Derivative = { id: string; kind: string };
 export type Peek = Row & {
-  format?: string; codec?: string; frameRate?: number; recordedSource?: string; receivedAt?: string; sha256?: string;
+  format?: string; codec?: string; fps?: number; recordedSource?: string; received?: string; sha256?: string;
   derivatives?: Derivative[]; visit?: string;
 };
 type Items = { items: Row[] | null; next: string | null };
 type Days = { days: Day[] | null; total: number; ms: number; bytes: number };
 export type Facets = Partial<Record<Facet, [value: string | number, count: number, label?: string][]>>;
 
+// A row's place in the list, from which it can be read on in either order.
+const cursorOf = (r: Row) => `${r.at}~${r.id}`;
 const turned = { newest: 'oldest', oldest: 'newest' } as const;
 
 export class Desk {
@@ -78,7 +80,7 @@ export class Desk {
       const page = await get<Items>('/api/items', p, signal);
       if (run !== this.#run) return;
       const rows = page.items ?? [];
-      this.win = { rows, before: this.place.at ? (rows[0]?.id ?? null) : null, after: page.next };
+      this.win = { rows, before: this.place.at && rows[0] ? cursorOf(rows[0]) : null, after: page.next };
       this.top();
       if (this.current && !rows.some((r) => r.id === this.current)) this.current = '';
       this.loading = false;
@@ -99,8 +101,7 @@ export class Desk {
     }
   }
 
-  // more reads on at one end of what is on the screen. A cursor is the identifier of the row at that end; turned round, the
-  // same request reads the other way.
+  // more reads on at one end of what is on the screen; turned round, the same request reads the other way.
   async more(end: 'before' | 'after'): Promise<void> {
     const cursor = this.win[end];
     if (!cursor || this.#busy || this.loading || this.problem) return;
@@ -113,7 +114,7 @@ export class Desk {
       if (run !== this.#run) return;
       const rows = page.items ?? [];
       await this.keep(() => {
-        this.win = end === 'after' ? append(this.win, rows, page.next, (r) => r.id, this.columns) : prepend(this.win, rows, page.next, (r) => r.id);
+        this.win = end === 'after' ? append(this.win, rows, page.next, cursorOf, this.columns) : prepend(this.win, rows, page.next, cursorOf);
       });
     } catch (e) {
       if (run === this.#run) this.#trouble(e);

@@ -35,13 +35,14 @@ export function prepend(w: Window, rows: Row[], before: string | null, cursor: (
   return { rows: all.slice(0, keep), before, after: cursor(all[keep - 1]!) };
 }
 
-// snap moves a cut back to a whole line of the grid when it falls inside a day.
+// snap moves a cut on to a whole line of the grid when it falls inside a day.
 function snap(rows: Row[], cut: number, columns: number): number {
   const day = rows[cut]!.day;
   let first = cut;
   while (first > 0 && rows[first - 1]!.day === day) first--;
   const inside = cut - first;
-  return Math.max(0, cut - (inside % Math.max(1, columns)));
+  const rest = inside % Math.max(1, columns);
+  return Math.min(rows.length - 1, rest ? cut + columns - rest : cut);
 }
 
 export type Group = { day: string; rows: Row[] };

@@ -5,6 +5,14 @@ export type Lanes = {
   freeze?: [number, number][]; strobe?: [number, number][];
 };
 
+// whole fills in what a recording does not have: no sound, no scene changes.
+export function whole(l: Partial<Lanes>): Lanes {
+  return {
+    seconds: l.seconds ?? 0, scenes: l.scenes ?? [], motion: l.motion ?? [], peaks: l.peaks ?? '', peaksPerSecond: l.peaksPerSecond ?? 0,
+    black: l.black ?? [], silence: l.silence ?? [], freeze: l.freeze ?? [], strobe: l.strobe ?? [],
+  };
+}
+
 // peaks decodes base64 pairs of lowest and highest sample, from -128 to 127.
 export function peaks(base64: string): Int8Array {
   if (!base64) return new Int8Array();
