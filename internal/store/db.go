@@ -309,7 +309,7 @@ func (db *DB) checkQueue(ctx context.Context) error {
 		err = count(m.AllVersions(), existing, eerr)
 	}
 	switch {
-	case err != nil && strings.Contains(err.Error(), "not found in migration bundle"):
+	case err != nil && strings.Contains(err.Error(), "not found in migrator bundle"):
 		return fmt.Errorf("%w: queue", migrate.ErrNewer)
 	case err != nil:
 		return fmt.Errorf("read queue migrations: %w", err)

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -136,7 +137,7 @@ func connect(key []byte, cache int, create, readOnly bool) func(*sqlite3.Conn) e
 		}
 		if create {
 			if err := c.EnableChecksums("main"); err != nil {
-				return fmt.Errorf("enable page checksums: %w", err)
+				return fmt.Errorf("enable page checksums: %w", err) // on an existing file: the key is wrong
 			}
 			if err := c.Exec(`PRAGMA journal_mode=wal`); err != nil {
 				return err
@@ -193,31 +194,30 @@ func (e *sqliteEngine) close() error {
 }
 
 func (e *sqliteEngine) translate(err error) error {
-	var s *sqlite3.Error
-	if err == nil || !errors.As(err, &s) {
-		return err
+	if err == nil {
+		return nil
 	}
 	wrap := func(kind error, text string) error { return &dbError{kind, text, err} }
-	switch code := s.ExtendedCode(); code {
-	case sqlite3.CONSTRAINT_UNIQUE, sqlite3.CONSTRAINT_PRIMARYKEY, sqlite3.CONSTRAINT_ROWID:
-		return wrap(archive.ErrExists, constraintOf(s))
-	case sqlite3.CONSTRAINT_TRIGGER:
-		return wrap(ErrInsertOnly, constraintOf(s))
-	case sqlite3.IOERR_DATA, sqlite3.IOERR_CORRUPTFS, sqlite3.CORRUPT_INDEX, sqlite3.CORRUPT_SEQUENCE, sqlite3.CORRUPT_VTAB:
-		return wrap(archive.ErrIntegrity, "a page of the database is damaged")
+	// The driver reports a bare code here and an error with a text there; errors.Is knows both.
+	among := func(codes ...error) bool {
+		return slices.ContainsFunc(codes, func(c error) bool { return errors.Is(err, c) })
 	}
-	switch s.Code() {
-	case sqlite3.CONSTRAINT:
-		return wrap(archive.ErrInvalid, constraintOf(s))
-	case sqlite3.BUSY, sqlite3.LOCKED:
-		return wrap(errAgain, "database is busy")
-	case sqlite3.FULL:
-		return wrap(syscall.ENOSPC, "database cannot grow")
-	case sqlite3.CORRUPT, sqlite3.NOTADB:
+	switch {
+	case among(sqlite3.CONSTRAINT_UNIQUE, sqlite3.CONSTRAINT_PRIMARYKEY, sqlite3.CONSTRAINT_ROWID):
+		return wrap(archive.ErrExists, constraintOf(err))
+	case among(sqlite3.CONSTRAINT_TRIGGER):
+		return wrap(ErrInsertOnly, constraintOf(err))
+	case among(sqlite3.CONSTRAINT):
+		return wrap(archive.ErrInvalid, constraintOf(err))
+	case among(sqlite3.IOERR_DATA, sqlite3.IOERR_CORRUPTFS, sqlite3.CORRUPT, sqlite3.NOTADB):
 		return wrap(archive.ErrIntegrity, "a page of the database is damaged")
-	case sqlite3.INTERRUPT:
+	case among(sqlite3.BUSY, sqlite3.LOCKED):
+		return wrap(errAgain, "database is busy")
+	case among(sqlite3.FULL):
+		return wrap(syscall.ENOSPC, "database cannot grow")
+	case among(sqlite3.INTERRUPT):
 		return wrap(context.Canceled, "statement was interrupted")
-	case sqlite3.IOERR:
+	case among(sqlite3.IOERR):
 		return wrap(errDisk, "the disk did not read or write")
 	}
 	return err
@@ -225,9 +225,9 @@ func (e *sqliteEngine) translate(err error) error {
 
 var errDisk = errors.New("input or output error")
 
-func constraintOf(s *sqlite3.Error) string {
+func constraintOf(err error) string {
 	// "sqlite3: constraint failed: UNIQUE constraint failed: item.sha256" names columns, never values.
-	t := s.Error()
+	t := err.Error()
 	if i := strings.LastIndex(t, ": "); i >= 0 {
 		return t[i+2:]
 	}
@@ -287,8 +287,7 @@ func (s *sqliteSession) commit(context.Context) error {
 	if cerr := s.c.Close(); err == nil {
 		_ = cerr // the connection went back to the pool; the transaction is done
 	}
-	var e *sqlite3.Error
-	if errors.As(err, &e) && e.Code() == sqlite3.IOERR {
+	if errors.Is(err, sqlite3.IOERR) {
 		// Frames may have reached the write-ahead file whole, and be found there after a crash.
 		return &dbError{ErrUnknownOutcome, "the disk did not confirm", err}
 	}
