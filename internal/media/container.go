@@ -447,7 +447,7 @@ func windows(src Source, demuxer string, n int) ([]extent, error) {
 	list := []extent{{0, min(headSize, src.Size())}}
 	buf := make([]byte, piece)
 	for i := range n {
-		at := headSize + (src.Size()-headSize)*int64(i)/int64(n)
+		at := list[0].size + (src.Size()-list[0].size)*int64(i)/int64(n)
 		if demuxer == "mpegts" {
 			at -= at % 188
 		}
