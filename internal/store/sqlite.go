@@ -205,6 +205,8 @@ func (e *sqliteEngine) translate(err error) error {
 	switch {
 	case among(sqlite3.CONSTRAINT_UNIQUE, sqlite3.CONSTRAINT_PRIMARYKEY, sqlite3.CONSTRAINT_ROWID):
 		return wrap(archive.ErrExists, constraintOf(err))
+	case among(sqlite3.CONSTRAINT_TRIGGER) && strings.HasSuffix(constraintOf(err), "already"):
+		return wrap(archive.ErrExists, constraintOf(err)) // the guard spoke before the index could
 	case among(sqlite3.CONSTRAINT_TRIGGER):
 		return wrap(ErrInsertOnly, constraintOf(err))
 	case among(sqlite3.CONSTRAINT):

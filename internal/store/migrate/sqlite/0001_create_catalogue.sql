@@ -258,7 +258,7 @@ END;
 CREATE TRIGGER custody_leaf_no_replace BEFORE INSERT ON custody_leaf
     WHEN EXISTS (SELECT 1 FROM custody_leaf WHERE position = NEW.position)
 BEGIN
-    SELECT RAISE(ABORT, 'custody_leaf is insert-only');
+    SELECT RAISE(ABORT, 'custody_leaf holds this row already');
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -277,7 +277,7 @@ END;
 CREATE TRIGGER custody_opening_no_replace BEFORE INSERT ON custody_opening
     WHEN EXISTS (SELECT 1 FROM custody_opening WHERE position = NEW.position OR event_id = NEW.event_id)
 BEGIN
-    SELECT RAISE(ABORT, 'custody_opening is insert-only');
+    SELECT RAISE(ABORT, 'custody_opening holds this row already');
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -296,7 +296,7 @@ END;
 CREATE TRIGGER custody_subject_no_replace BEFORE INSERT ON custody_subject
     WHEN EXISTS (SELECT 1 FROM custody_subject WHERE position = NEW.position AND ordinal = NEW.ordinal)
 BEGIN
-    SELECT RAISE(ABORT, 'custody_subject is insert-only');
+    SELECT RAISE(ABORT, 'custody_subject holds this row already');
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -315,7 +315,7 @@ END;
 CREATE TRIGGER custody_hash_no_replace BEFORE INSERT ON custody_hash
     WHEN EXISTS (SELECT 1 FROM custody_hash WHERE position = NEW.position)
 BEGIN
-    SELECT RAISE(ABORT, 'custody_hash is insert-only');
+    SELECT RAISE(ABORT, 'custody_hash holds this row already');
 END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -334,7 +334,7 @@ END;
 CREATE TRIGGER checkpoint_no_replace BEFORE INSERT ON checkpoint
     WHEN EXISTS (SELECT 1 FROM checkpoint WHERE size = NEW.size AND note = NEW.note)
 BEGIN
-    SELECT RAISE(ABORT, 'checkpoint is insert-only');
+    SELECT RAISE(ABORT, 'checkpoint holds this row already');
 END;
 -- +goose StatementEnd
 -- The head is one row that only grows.
