@@ -122,7 +122,8 @@ func (d *demo) footage(ctx context.Context, recorder, odd string) error {
 	if d.Quick {
 		o.Seconds, o.Cameras, o.Days = 4, 1, 1
 	}
-	o.Progress = func(done, total int) { fmt.Fprintf(d.Err, "\rmaking footage: %d of %d files", done, total) }
+	bar := progress{show: d.bar()}
+	o.Progress = func(done, total int) { bar.tell(fmt.Sprintf("%d of %d recordings made", done, total)) }
 	for _, dir := range []string{recorder, odd} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the folder of the footage: %w", err)
@@ -131,7 +132,7 @@ func (d *demo) footage(ctx context.Context, recorder, odd string) error {
 	if err := footage.Generate(ctx, recorder, o); err != nil {
 		return fmt.Errorf("make footage: %w", err)
 	}
-	fmt.Fprintln(d.Err)
+	bar.end()
 	if !d.Quick {
 		if _, err := footage.MakeOdd(ctx, filepath.Join(odd, "lost+found"), footage.Options{}); err != nil {
 			return fmt.Errorf("make odd files: %w", err)
@@ -193,6 +194,9 @@ func (d *demo) oddFiles(recorder, odd string) error {
 	})
 }
 
+// writtenAt is when the texts of the old disk were last changed.
+var writtenAt = time.Date(2020, 8, 15, 9, 12, 0, 0, time.UTC)
+
 func writeAll(dir string, files map[string]string) error {
 	for name, text := range files {
 		at := filepath.Join(dir, name)
@@ -200,6 +204,9 @@ func writeAll(dir string, files map[string]string) error {
 			return fmt.Errorf("lay out odd files: %w", err)
 		}
 		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			return fmt.Errorf("lay out odd files: %w", err)
+		}
+		if err := os.Chtimes(at, time.Time{}, writtenAt); err != nil {
 			return fmt.Errorf("lay out odd files: %w", err)
 		}
 	}
@@ -228,7 +235,11 @@ func copyFile(to, from string, n int64) (err error) {
 	if _, err := io.Copy(dst, r); err != nil {
 		return fmt.Errorf("lay out odd files: %w", err)
 	}
-	return nil
+	info, err := src.Stat()
+	if err != nil {
+		return fmt.Errorf("lay out odd files: %w", err)
+	}
+	return os.Chtimes(to, time.Time{}, info.ModTime()) // a copied disk keeps its times
 }
 
 // errSomeFailed: exit code 3, finished and some files failed.
@@ -259,7 +270,7 @@ func (d *demo) zapisIn(ctx context.Context, dir string, args ...string) (out []b
 		cmd := exec.CommandContext(ctx, d.Program, append(append(d.global(), "--json"), args...)...)
 		cmd.Dir = dir
 		cmd.Env = Environment(os.Environ())
-		stdout := progress{show: d.Err}
+		stdout := progress{show: d.bar()}
 		cmd.Stdout = &stdout
 		var problems bytes.Buffer
 		cmd.Stderr = &problems
@@ -276,7 +287,7 @@ func (d *demo) zapisIn(ctx context.Context, dir string, args ...string) (out []b
 		}
 		return nil
 	})
-	if err == nil || errors.Is(err, errSomeFailed) {
+	if (err == nil || errors.Is(err, errSomeFailed)) && args[0] != "item" {
 		d.tell(args, out)
 	}
 	return out, err
@@ -319,6 +330,11 @@ func (p *progress) line(line []byte) {
 	} else if at.Waiting+at.Running+at.Done > 0 {
 		text = fmt.Sprintf("%d jobs done, %d running, %d waiting", at.Done, at.Running, at.Waiting)
 	}
+	p.tell(text)
+}
+
+// tell writes over what was told before.
+func (p *progress) tell(text string) {
 	fmt.Fprintf(p.show, "\r  %-60s", text)
 	p.shown = true
 }
@@ -339,13 +355,15 @@ func (d *demo) tell(args []string, out []byte) {
 		return
 	}
 	var parts []string
-	for _, k := range []string{"id", "files", "found", "received", "duplicates", "skipped", "failed", "bytes", "seconds", "completed", "events", "checked", "objects"} {
+	for _, k := range []string{"id", "found", "received", "duplicates", "skipped", "failed", "completed", "size", "checkpoints", "objects", "blobs", "events", "failures", "errors", "bytes", "seconds"} {
 		v, ok := last[k]
 		if !ok {
 			continue
 		}
-		if f, isNumber := v.(float64); isNumber && f == float64(int64(f)) {
-			v = int64(f)
+		if f, isNumber := v.(float64); isNumber {
+			v = strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0")
+		} else if v == nil {
+			v = "none"
 		}
 		parts = append(parts, fmt.Sprintf("%s %v", k, v))
 	}

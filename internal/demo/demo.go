@@ -38,8 +38,10 @@ type Options struct {
 	JSON  bool // Out gets one object at the end and nothing else
 	// Listen is the address to serve on; empty: 127.0.0.1:8712.
 	Listen string
-	// Out gets what a person or a script reads, Err gets progress.
+	// Out gets what a person or a script reads; Err, with JSON, what a person would read, and with Terminal a line of progress
+	// that is written over.
 	Out, Err io.Writer
+	Terminal bool
 	// Serve takes over when the archive is built, with the arguments of zapis; it does not return while serving.
 	Serve func(ctx context.Context, args []string) error
 	// Now is time.Now unless set.
@@ -247,6 +249,14 @@ func (d *demo) say(format string, args ...any) {
 		w = d.Err
 	}
 	fmt.Fprintf(w, format+"\n", args...)
+}
+
+// bar is where progress is shown.
+func (d *demo) bar() io.Writer {
+	if d.Terminal {
+		return d.Err
+	}
+	return io.Discard
 }
 
 // report tells what there is.

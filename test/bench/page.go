@@ -124,7 +124,8 @@ func fill(ctx context.Context, h home, n int) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(storetest.Fill(ctx, db, n, 1), db.Close())
+	_, err = storetest.Fill(ctx, db, n, 1)
+	return errors.Join(err, db.Close())
 }
 
 // workspace is a running server and somebody signed in to it.
