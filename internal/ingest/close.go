@@ -78,7 +78,7 @@ func (s *Service) close(ctx context.Context, agent string, a archive.Accession) 
 	}
 	a.Manifest = archive.ObjectRef{Object: sum.object.ID, Envelope: sum.object.Envelope}
 	a.ManifestSHA256 = sum.object.SHA256[:]
-	err = s.o.DB.Write(ctx, func(tx *store.Tx) error { return s.closeIn(ctx, tx, agent, a, c, sum) })
+	err = s.write(ctx, func(tx *store.Tx) error { return s.closeIn(ctx, tx, agent, a, c, sum) })
 	if err == nil {
 		return nil
 	}

@@ -72,6 +72,8 @@ func (h *Hooks) stored(group int64) {
 // Service takes material into custody. It is safe for concurrent use; two runs on one accession exclude each other.
 type Service struct {
 	o Options
+	// write is DB.Write; tests of faults put themselves in between.
+	write func(context.Context, func(*store.Tx) error) error
 }
 
 // DefaultReserve is what is kept free on the vault's storage, so that the database can always be written.
@@ -97,7 +99,7 @@ func New(o Options) (*Service, error) {
 	if o.FS == nil {
 		o.FS = &Hooks{}
 	}
-	return &Service{o: o}, nil
+	return &Service{o: o, write: o.DB.Write}, nil
 }
 
 // now is the present to the microsecond, which is what the database and the custody record keep.
@@ -112,7 +114,7 @@ func (s *Service) NewAccession(ctx context.Context, agent, title string) (archiv
 		ID: archive.NewID(archive.PrefixAccession), Title: title, State: archive.AccessionOpen, CreatedAt: s.now(), CreatedBy: agent,
 	}
 	var out archive.Accession
-	err := s.o.DB.Write(ctx, func(tx *store.Tx) (err error) {
+	err := s.write(ctx, func(tx *store.Tx) (err error) {
 		if out, err = tx.AddAccession(ctx, a); err != nil {
 			return err
 		}

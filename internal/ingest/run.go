@@ -500,7 +500,7 @@ func (r *run) commitLines(ctx context.Context, c vault.Commit, prov []archive.Pr
 	var replaced map[string]string
 	for try := 1; ; try++ {
 		ran := false // the function ran to its end, so that an error may come from the commit itself
-		err := r.s.o.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		err := r.s.write(ctx, func(tx *store.Tx) (err error) {
 			ran = false
 			if tally, lost, replaced, err = r.transact(ctx, tx, c, prov, lines, now); err != nil {
 				return err
@@ -537,6 +537,20 @@ func (r *run) commitLines(ctx context.Context, c vault.Commit, prov []archive.Pr
 		// Its bytes are held by an item of another accession; destroying the key leaves noise and no second copy.
 		if err := r.s.o.Vault.Erase(ctx, vault.Ref{Object: o.ID, Envelope: o.Envelope}); err != nil {
 			r.s.o.Logger.WarnContext(ctx, "a second copy stays in the vault", "object", o.ID, "error", err)
+			continue
+		}
+		c, err := r.s.o.Vault.DescribeCommit(ctx, o.Envelope)
+		if err == nil {
+			err = r.s.write(ctx, func(tx *store.Tx) error {
+				err := tx.SetEnvelope(ctx, o.Envelope, c.EnvelopeSHA256[:], c.EnvelopeSize)
+				if errors.Is(err, archive.ErrNotFound) {
+					return nil // every object of this envelope was a second copy
+				}
+				return err
+			})
+		}
+		if err != nil {
+			return tally, fmt.Errorf("follow envelope %s: %w", o.Envelope, err)
 		}
 	}
 	return tally, nil
