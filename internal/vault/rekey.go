@@ -117,7 +117,8 @@ func (v *Vault) writeSlots(ctx context.Context, h Header, k Key, slots []slot) e
 	return v.writeVaultSums(ctx)
 }
 
-// rewrapAll seals to the newest identity whatever it does not open yet.
+// rewrapAll seals everything to the newest identity, also what opens with it already: an interrupted rotation may have
+// left a file that can be read and is not durable, and the former identity is about to be given up.
 func (v *Vault) rewrapAll(ctx context.Context, progress func(int)) error {
 	newest := v.key().ids[0]
 	done := 0
@@ -136,19 +137,14 @@ func (v *Vault) rewrapAll(ctx context.Context, progress func(int)) error {
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
-		e, sealed, err := v.openEnvelope(ctx, id)
+		e, _, err := v.openEnvelope(ctx, id)
 		if errors.Is(err, ErrNotFound) {
 			continue // an aborted batch took it away
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := unseal(sealed, newest); err == nil {
-			err = v.followSums(ctx, e, sealed)
-			if err != nil {
-				return err
-			}
-		} else if err := v.rewriteEnvelope(ctx, e); err != nil {
+		if err := v.rewriteEnvelope(ctx, e); err != nil {
 			return err
 		}
 		step()
@@ -173,9 +169,6 @@ func (v *Vault) rewrapSecret(ctx context.Context, name string, newest *age.Hybri
 	sealed, err := readSmall(ctx, v.b, name, 1<<20)
 	if err != nil {
 		return err
-	}
-	if _, err := unseal(sealed, newest); err == nil {
-		return nil
 	}
 	plain, err := unseal(sealed, v.key().identities()...)
 	if err != nil {
