@@ -512,8 +512,8 @@ func (u unreadable) Leaves(ctx context.Context, from int64, limit int) ([]verify
 func (u unreadable) Openings(ctx context.Context, from int64, limit int) ([]verify.Opening, error) {
 	rows, _ := u.Source.Openings(ctx, from, limit)
 	for _, r := range rows {
-		if r.Index == u.at {
-			return nil, u.fails("opening")
+		if err := u.fails("opening"); err != nil && r.Index == u.at {
+			return nil, err
 		}
 	}
 	return rows, nil
