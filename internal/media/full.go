@@ -204,7 +204,7 @@ func (t *Tools) full(ctx context.Context, src Source, s sniffed, p Probe, v, a S
 	}
 	if err != nil {
 		err = decodeError(err)
-		if errors.Is(err, errProxy) {
+		if errors.Is(err, errProxy) && !errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%w: %w", ErrNoReport, err)
 		}
 		return Full{}, fmt.Errorf("full pass: %w", err)

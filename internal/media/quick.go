@@ -177,10 +177,13 @@ func (t *Tools) quickPlans(ctx context.Context, body Source, s sniffed, p Probe,
 		if body.Size() > quickMemory {
 			return plans, nil
 		}
-		// Count the frames, which costs no decoding: headers and clocks of damaged files say anything.
-		n, err := t.count(ctx, memory, s, v)
-		if err != nil {
-			return nil, err
+		// Count the frames where the header does not, or may lie: that costs no decoding.
+		n := v.Frames
+		if n == 0 || p.has(AnomalyTruncated) || p.has(AnomalyDecodeErrors) {
+			var err error
+			if n, err = t.count(ctx, memory, s, v); err != nil {
+				return nil, err
+			}
 		}
 		if n > 0 && float64(n)*float64(v.Width)*float64(v.Height) < sparsePixels {
 			plans = append(plans, quickPlan{feed: memory, every: (n + int64(o.Tiles) - 1) / int64(o.Tiles), when: when, all: true})

@@ -208,3 +208,6 @@ func scrub(b []byte, lost int64) (string, int) {
 	}
 	return s, lines
 }
+
+// Threads is how many threads a decoder or encoder may use.
+func (t *Tools) Threads() int { return t.threads }

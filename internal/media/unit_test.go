@@ -79,6 +79,10 @@ func TestPictureLanes(t *testing.T) {
 	if len(cut.Strobe) > 0 {
 		t.Errorf("a cut is no flicker: %v", cut.Strobe)
 	}
+	long := newGreys(0.001) // each frame stands for a thousand seconds
+	if err := long.read(bytes.NewReader(greyFrames(300, level(9), false)), nil); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("more than three days: %v", err)
+	}
 	g := newGreys(greyRate)
 	if err := g.read(bytes.NewReader(make([]byte, greyWidth*greyHeight+7)), nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("part of a frame: %v", err)

@@ -383,7 +383,7 @@ var lethal = map[string]attempt{
 	},
 	"spin": func(p prey) error {
 		// of the processor's time, since the machine may be busy
-		for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); {
 			var u unix.Rusage
 			if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil || u.Utime.Sec >= 2 {
 				return err

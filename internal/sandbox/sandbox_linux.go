@@ -379,6 +379,7 @@ type running struct {
 
 	mu    sync.Mutex
 	cause error // why it is being ended, the first reason
+	read  bool  // that reason came from reading what it wrote
 	stop  chan struct{}
 	once  sync.Once
 }
@@ -393,6 +394,14 @@ func (r *running) end(cause error) {
 	r.once.Do(func() { close(r.stop) })
 }
 
+// endRead is end for what a reader found.
+func (r *running) endRead(cause error) {
+	r.mu.Lock()
+	r.read = r.read || r.cause == nil
+	r.mu.Unlock()
+	r.end(cause)
+}
+
 func (r *running) wait(ctx context.Context, stderr *os.File, start time.Time) (Result, error) {
 	r.stop = make(chan struct{})
 	moved := func() { r.lastMove.Store(int64(time.Since(start))) }
@@ -405,7 +414,7 @@ func (r *running) wait(ctx context.Context, stderr *os.File, start time.Time) (R
 				err = ErrOutput
 			}
 			if err != nil {
-				r.end(fmt.Errorf("read channel: %w", err))
+				r.endRead(fmt.Errorf("read channel: %w", err))
 			}
 			// What nobody wants must still flow, or the program blocks before it can end.
 			_, _ = io.Copy(io.Discard, counted)
@@ -482,9 +491,14 @@ func (r *running) wait(ctx context.Context, stderr *os.File, start time.Time) (R
 		}
 	}
 	r.mu.Lock()
-	cause := r.cause
+	cause, read := r.cause, r.read
 	r.mu.Unlock()
+	// A program that gives up leaves its output short, so that the reader complains before the code is known. Both
+	// are told. (255 is how ffmpeg ends when it is asked to.)
+	gaveUp := result.Signal == "" && result.ExitCode > 0 && result.ExitCode != exitSetup && result.ExitCode != 255
 	switch {
+	case cause != nil && read && gaveUp:
+		return result, fmt.Errorf("%w %d: %w", ErrExit, result.ExitCode, cause)
 	case cause != nil:
 		return result, cause
 	case result.Signal != "":
@@ -505,7 +519,7 @@ func (r *running) watch(ctx context.Context, start time.Time, dead <-chan struct
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	pid := r.cmd.Process.Pid
-	var terminated time.Time
+	var terminated, asked time.Time
 	cancelled, stopped := ctx.Done(), (<-chan struct{})(r.stop)
 	terminate := func() {
 		if terminated.IsZero() {
@@ -523,8 +537,18 @@ func (r *running) watch(ctx context.Context, start time.Time, dead <-chan struct
 			terminate()
 		case <-stopped:
 			stopped = nil
-			terminate()
+			asked = time.Now()
+			r.mu.Lock()
+			if !r.read {
+				terminate()
+			}
+			r.mu.Unlock()
 		case <-tick.C:
+		}
+		// A reader that complains has often seen a program's last words: leave it the time to end by itself, so
+		// that its code is known.
+		if !asked.IsZero() && time.Since(asked) > 500*time.Millisecond {
+			terminate()
 		}
 		if !terminated.IsZero() && time.Since(terminated) > 3*time.Second {
 			_ = unix.Kill(-pid, unix.SIGKILL)
