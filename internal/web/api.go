@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -21,22 +22,36 @@ import (
 // The JSON API: what the scripts of the pages ask for, described at /api/openapi.json. It is reached only through the routes in
 // routes.go, which decide first; operations that are not declared there cannot be reached.
 
-// filter is the part of an address that narrows the archive. Repeated values of one field are alternatives.
-type filter struct {
-	Accession  []string `query:"accession,explode" doc:"identifiers of accessions" maxItems:"200"`
-	Kind       []string `query:"kind,explode" doc:"video, audio, image, document, unknown" maxItems:"10"`
-	State      []string `query:"state,explode" doc:"sealed, browsable, ready, explained, quarantined" maxItems:"10"`
-	Camera     []string `query:"camera,explode" doc:"labels of cameras; empty names items without one" maxItems:"200"`
-	Difficulty []string `query:"difficulty,explode" doc:"0 to 3, -1 for not judged" maxItems:"10"`
-	From       string   `query:"from" doc:"first day, 2020-07-27" maxLength:"40"`
-	To         string   `query:"to" doc:"last day, included" maxLength:"40"`
-	Text       string   `query:"q" doc:"beginning of a reference, such as Z3-0004" maxLength:"60"`
-	Order      string   `query:"order" doc:"newest (default) or oldest" maxLength:"10"`
+// Filter is the part of an address that narrows the archive. Repeated values of one field are alternatives. (It is exported because
+// the API library reads embedded structs only then.)
+type Filter struct {
+	Accession  []string `query:"accession,explode" doc:"identifiers of accessions"`
+	Kind       []string `query:"kind,explode" doc:"video, audio, image, document, unknown"`
+	State      []string `query:"state,explode" doc:"sealed, browsable, ready, explained, quarantined"`
+	Camera     []string `query:"camera,explode" doc:"labels of cameras; empty names items without one"`
+	Difficulty []string `query:"difficulty,explode" doc:"0 to 3, -1 for not judged"`
+	From       string   `query:"from" doc:"first day, 2020-07-27"`
+	To         string   `query:"to" doc:"last day, included"`
+	Text       string   `query:"q" doc:"beginning of a reference, such as Z3-0004"`
+	Order      string   `query:"order" doc:"newest (default) or oldest"`
 }
+
+// maxValues is how many alternatives one field of a filter may have.
+const maxValues = 200
 
 // query turns the address into a question to the reading room. What is not well formed is refused, so that a filter is never
 // silently wider than the person thinks.
-func (f filter) query() (reading.Query, error) {
+func (f Filter) query(r *request) (reading.Query, error) {
+	// An empty value is one too: items without a camera. The API library passes it over.
+	f.Camera = r.URL.Query()["camera"]
+	for _, all := range [][]string{f.Accession, f.Kind, f.State, f.Camera, f.Difficulty} {
+		if len(all) > maxValues {
+			return reading.Query{}, fmt.Errorf("%w: too many values of one field", archive.ErrInvalid)
+		}
+	}
+	if len(f.Text) > 60 {
+		return reading.Query{}, fmt.Errorf("%w: q", archive.ErrInvalid)
+	}
 	q := reading.Query{Accessions: f.Accession, Cameras: f.Camera, Text: strings.ToUpper(strings.TrimSpace(f.Text))}
 	for _, id := range f.Accession {
 		if archive.CheckID(archive.PrefixAccession, id) != nil {
@@ -157,10 +172,10 @@ func row(it archive.Item) rowJSON {
 }
 
 type itemsIn struct {
-	filter
-	At     string `query:"at" doc:"day or moment at which the list begins" maxLength:"40"`
-	Cursor string `query:"cursor" doc:"the next of the page before, or the identifier of a row" maxLength:"80"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"200"`
+	Filter
+	At     string `query:"at" doc:"day or moment at which the list begins"`
+	Cursor string `query:"cursor" doc:"the next of the page before, or the identifier of a row"`
+	Limit  string `query:"limit" doc:"items of the page, 1 to 200, of which 200 are the default"`
 }
 
 type itemsOut struct {
@@ -190,7 +205,7 @@ type facetsOut struct {
 }
 
 type itemIn struct {
-	Item string `path:"item" maxLength:"64"`
+	Item string `path:"item"`
 }
 
 type itemJSON struct {
@@ -212,7 +227,7 @@ type itemOut struct{ Body itemJSON }
 type lanesOut struct{ Body json.RawMessage }
 
 type accessionIn struct {
-	Accession string `path:"accession" maxLength:"64"`
+	Accession string `path:"accession"`
 }
 
 // tallyJSON is how far an accession has come.
@@ -246,8 +261,8 @@ type accessionOut struct{ Body tallyJSON }
 
 // apiProblem is an error as the API answers it: the same bytes as fail writes.
 type apiProblem struct {
-	Code     string `json:"code"`
-	Incident string `json:"incident,omitempty"`
+	Code     string `json:"code" doc:"stable code"`
+	Incident string `json:"incident,omitempty" doc:"for the administrator"`
 	Status   int    `json:"status"`
 	Title    string `json:"title"`
 }
@@ -256,9 +271,15 @@ func (p *apiProblem) Error() string             { return p.Code }
 func (p *apiProblem) GetStatus() int            { return p.Status }
 func (p *apiProblem) ContentType(string) string { return "application/problem+json" }
 
-// operate registers one operation.
+// operate registers one operation. Parameters are texts that the operation itself reads, so that every refusal is one of ours.
 func operate[I, O any](s *Server, api huma.API, path, name, about string, f func(ctx context.Context, r *request, in *I) (*O, error)) {
-	huma.Register(api, huma.Operation{OperationID: name, Method: http.MethodGet, Path: path, Summary: about, Errors: []int{400, 401, 404, 500}},
+	problem := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[apiProblem](), true, "Problem")
+	huma.Register(api, huma.Operation{
+		OperationID: name, Method: http.MethodGet, Path: path, Summary: about, SkipValidateParams: true,
+		Responses: map[string]*huma.Response{
+			"default": {Description: "What went wrong: 400, 401, 404 or 500. What may not be seen is 404.", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}},
+		},
+	},
 		func(ctx context.Context, in *I) (*O, error) {
 			r := requestOf(ctx)
 			if r == nil {
@@ -292,7 +313,7 @@ func (s *Server) newAPI() (http.Handler, []byte, error) {
 	api := humago.New(mux, cfg)
 
 	operate(s, api, "/api/items", "items", "A page of items", func(ctx context.Context, r *request, in *itemsIn) (*itemsOut, error) {
-		q, err := in.query()
+		q, err := in.query(r)
 		if err != nil {
 			return nil, err
 		}
@@ -306,7 +327,13 @@ func (s *Server) newAPI() (http.Handler, []byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		items, next, err := s.o.Reading.Browse(ctx, r.reader, q, at, in.Limit)
+		limit := reading.MaxPage
+		if in.Limit != "" {
+			if limit, err = strconv.Atoi(in.Limit); err != nil || limit < 1 || limit > reading.MaxPage {
+				return nil, fmt.Errorf("%w: limit", archive.ErrInvalid)
+			}
+		}
+		items, next, err := s.o.Reading.Browse(ctx, r.reader, q, at, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -318,8 +345,8 @@ func (s *Server) newAPI() (http.Handler, []byte, error) {
 		out.Body.Next = cursorText(next)
 		return out, nil
 	})
-	operate(s, api, "/api/days", "days", "Items per day", func(ctx context.Context, r *request, in *filter) (*daysOut, error) {
-		q, err := in.query()
+	operate(s, api, "/api/days", "days", "Items per day", func(ctx context.Context, r *request, in *Filter) (*daysOut, error) {
+		q, err := in.query(r)
 		if err != nil {
 			return nil, err
 		}
@@ -335,8 +362,8 @@ func (s *Server) newAPI() (http.Handler, []byte, error) {
 		out.Body.Total, out.Body.MS, out.Body.Bytes = sum.Count, sum.Duration.Milliseconds(), sum.Bytes
 		return out, nil
 	})
-	operate(s, api, "/api/facets", "facets", "Items per value of each filter", func(ctx context.Context, r *request, in *filter) (*facetsOut, error) {
-		q, err := in.query()
+	operate(s, api, "/api/facets", "facets", "Items per value of each filter", func(ctx context.Context, r *request, in *Filter) (*facetsOut, error) {
+		q, err := in.query(r)
 		if err != nil {
 			return nil, err
 		}

@@ -126,10 +126,12 @@ func (s *Server) mux() http.Handler {
 		m.Handle(s.routes[i].pattern(), s.serve(&s.routes[i]))
 	}
 	absent := func(_ http.ResponseWriter, _ *request) error { return archive.ErrNotFound }
-	m.Handle("/", s.serve(&route{Method: "*", Path: "/", Action: policy.Enter, Kind: kindPage, About: "everything else", handle: absent}))
-	m.Handle("/api/", s.serve(&route{Method: "*", Path: "/api/", Action: policy.Enter, Kind: kindAPI, About: "everything else", handle: absent}))
-	m.Handle("/d/", s.serve(&route{Method: "*", Path: "/d/", Action: policy.Enter, Kind: kindData, About: "everything else", handle: absent}))
-	m.Handle("/i/", s.serve(&route{Method: "*", Path: "/i/", Action: policy.Enter, Kind: kindData, About: "everything else", handle: absent}))
+	// Without an answer of its own, a path above a declared one would lead on to it.
+	for path, k := range map[string]kind{
+		"/": kindPage, "/api": kindAPI, "/api/": kindAPI, "/d": kindData, "/d/": kindData, "/i": kindData, "/i/": kindData, "/asset": kindAsset,
+	} {
+		m.Handle(path, s.serve(&route{Method: "*", Path: path, Action: policy.Enter, Kind: k, About: "everything else", handle: absent}))
+	}
 	return m
 }
 

@@ -124,7 +124,5 @@ func (s *Server) signOut(w http.ResponseWriter, r *request) error {
 	if err := s.sessions.Destroy(r.Context()); err != nil {
 		return err
 	}
-	// The browser forgets what it may have kept in spite of Cache-Control.
-	w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	return redirect(w, r, "/sign-in?away=1", "")
 }
