@@ -45,7 +45,9 @@ type entry struct {
 	identity string
 }
 
-func (e entry) String() string { return "[object " + e.ID + " with key]" }
+// String and GoString leave the key out.
+func (e entry) String() string   { return "[object " + e.ID + " with key]" }
+func (e entry) GoString() string { return e.String() }
 
 // envelope is what a file under envelope/ holds when opened.
 type envelope struct {
