@@ -5,11 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -247,13 +247,7 @@ func (h *house) complete(src string) {
 
 func hexSum(b []byte) string {
 	s := sha256.Sum256(b)
-	const digits = "0123456789abcdef"
-	var out strings.Builder
-	for _, c := range s {
-		out.WriteByte(digits[c>>4])
-		out.WriteByte(digits[c&15])
-	}
-	return out.String()
+	return hex.EncodeToString(s[:])
 }
 
 func put(t testing.TB, dir, name string, text []byte) {
