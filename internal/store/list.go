@@ -379,69 +379,95 @@ type Facets struct {
 	Kinds, States, Accessions, Cameras, Difficulties []Facet
 }
 
-// source adds a FROM that holds the cells of a query: the roll-up for whole days, and the items themselves for what a
-// roll-up cannot know, which is a part of a day or a reference. Every column of item_rollup can be asked of it.
+// source adds a FROM that holds the cells of a query: rows of the roll-up, and the items themselves for what a roll-up
+// cannot know, which is a part of a day or a reference. With needDay each cell has its day, else day is anything; with
+// needCamera it has its camera.
 func source(p *part, s archive.Scope, q Query, span *referenceSpan, needDay, needCamera bool) {
-	const fromItems = `SELECT ((sort_at - (((sort_at % 86400000000) + 86400000000) % 86400000000)) / 86400000000) AS day,
-		accession_id, kind, state, difficulty, camera, 1 AS n, duration, size AS bytes FROM item WHERE 1 = 1`
-	narrow := func() { within(p, s, "") }
-	if span != nil && !span.whole {
-		p.add(fromItems)
-		narrow()
-		span.narrow(p, "")
-		p.addIf(!q.From.IsZero(), ` AND sort_at >= ?`, q.From.UnixMicro())
-		p.addIf(!q.To.IsZero(), ` AND sort_at < ?`, q.To.UnixMicro())
-		return
+	pieces := 0
+	piece := func(table, day, camera string) {
+		p.addIf(pieces > 0, ` UNION ALL `)
+		pieces++
+		sums := "n, duration, bytes"
+		if table == "item" {
+			sums = "1 AS n, duration, size AS bytes"
+		}
+		p.add(`SELECT ` + day + ` AS day, accession_id, kind, state, difficulty, ` + camera + ` AS camera, ` + sums + ` FROM ` + table + ` WHERE 1 = 1`)
+		within(p, s, "")
+		if span != nil && span.whole {
+			p.add(` AND accession_id IN (SELECT id FROM accession WHERE number = ?)`, span.accession)
+		}
 	}
-	dated := !q.From.IsZero() || !q.To.IsZero()
-	table, day, camera := "item_rollup", "day", "camera"
+	between := func(column string, from, to *int64) {
+		if from != nil {
+			p.add(` AND `+column+` >= ?`, *from)
+		}
+		if to != nil {
+			p.add(` AND `+column+` < ?`, *to)
+		}
+	}
+	// The range in microseconds, and in days that are wholly inside; nil where it is open.
+	var from, to, first, last *int64
+	if !q.From.IsZero() {
+		from = new(q.From.UnixMicro())
+		first = new(dayOf(*from + dayLength - 1))
+	}
+	if !q.To.IsZero() {
+		to = new(q.To.UnixMicro())
+		last = new(dayOf(*to))
+	}
+	itemsBetween := func(from, to *int64) {
+		piece("item", dayText, "camera")
+		between("sort_at", from, to)
+	}
 	switch {
-	case !dated && !needDay:
-		table, day = "item_rollup_total", "0 AS day"
-	case !needCamera:
-		table, camera = "item_rollup_day", "'' AS camera"
-	}
-	p.add(`SELECT ` + day + `, accession_id, kind, state, difficulty, ` + camera + `, n, duration, bytes FROM ` + table + ` WHERE 1 = 1`)
-	narrow()
-	byAccession := func() {
-		p.addIf(span != nil, ` AND accession_id IN (SELECT id FROM accession WHERE number = ?)`, accessionOf(span)...)
-	}
-	byAccession()
-	if !dated {
+	case span != nil && !span.whole, first != nil && last != nil && *first > *last: // few, or all on one day
+		itemsBetween(from, to)
+		if span != nil && !span.whole {
+			span.narrow(p, "")
+		}
+		return
+	case from == nil && to == nil && !needDay:
+		piece("item_rollup_total", "0", "camera")
 		return
 	}
-	// first and last are the days wholly inside; what is cut off of a day at either end is counted from the items.
-	edge := func(from, to int64) {
-		p.add(` UNION ALL ` + fromItems)
-		narrow()
-		byAccession()
-		p.add(` AND sort_at >= ? AND sort_at < ?`, from, to)
+	days, camera := "item_rollup", "camera"
+	if !needCamera {
+		days, camera = "item_rollup_day", "''"
 	}
-	from, to := q.From.UnixMicro(), q.To.UnixMicro()
-	first, last := dayOf(from), dayOf(to)
-	if !q.From.IsZero() && from != first*dayLength {
-		first++
+	daysBetween := func(from, to *int64) {
+		piece(days, "day", camera)
+		between("day", from, to)
 	}
-	if !q.From.IsZero() && !q.To.IsZero() && first > last {
-		p.add(` AND 1 = 0`) // all within one day
-		edge(from, to)
-		return
+	var firstBlock, lastBlock int64
+	if first != nil {
+		firstBlock = blockOf(*first + blockLength - 1)
 	}
-	p.addIf(!q.From.IsZero(), ` AND day >= ?`, first)
-	p.addIf(!q.To.IsZero(), ` AND day < ?`, last)
-	if !q.From.IsZero() && from != first*dayLength {
-		edge(from, first*dayLength)
+	if last != nil {
+		lastBlock = blockOf(*last)
 	}
-	if !q.To.IsZero() && to != last*dayLength {
-		edge(last*dayLength, to)
+	if needDay || !needCamera || (first != nil && last != nil && firstBlock >= lastBlock) {
+		daysBetween(first, last)
+	} else {
+		piece("item_rollup_block", "0", "camera")
+		if first != nil {
+			p.add(` AND block >= ?`, firstBlock)
+		}
+		if last != nil {
+			p.add(` AND block < ?`, lastBlock)
+		}
+		if first != nil {
+			daysBetween(first, new(firstBlock*blockLength))
+		}
+		if last != nil {
+			daysBetween(new(lastBlock*blockLength), last)
+		}
 	}
-}
-
-func accessionOf(span *referenceSpan) []any {
-	if span == nil {
-		return nil
+	if first != nil && *from != *first*dayLength {
+		itemsBetween(from, new(*first*dayLength))
 	}
-	return []any{span.accession}
+	if last != nil && *to != *last*dayLength {
+		itemsBetween(new(*last*dayLength), to)
+	}
 }
 
 // Days gives the days that hold items, in the order of q.

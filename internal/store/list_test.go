@@ -40,7 +40,7 @@ var (
 	someCameras = []string{"", "A", "B", "Ж'; DROP TABLE item; --"}
 	someTimes   = []time.Time{
 		{}, time.UnixMicro(-1).UTC(), time.UnixMicro(0).UTC(), time.Date(1969, 12, 30, 1, 0, 0, 0, time.UTC), noon, noon.Add(time.Microsecond),
-		noon.Add(time.Hour), noon.Add(12 * time.Hour), noon.Truncate(24 * time.Hour), noon.Add(36 * time.Hour), noon.Add(72 * time.Hour),
+		noon.Add(time.Hour), noon.Add(12 * time.Hour), noon.Truncate(24 * time.Hour), noon.Add(36 * time.Hour), noon.Add(72 * time.Hour), noon.AddDate(0, 3, 0), noon.AddDate(0, 5, 2), noon.Truncate(32 * 24 * time.Hour),
 	}
 )
 

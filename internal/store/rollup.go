@@ -54,7 +54,29 @@ func (tx *Tx) count(i archive.Item, sign int64) {
 	tx.counts[c] = t
 }
 
-// The three tables of the roll-up: their key columns and the key of a cell in them.
+// blockLength is how many days a block has. A range of dates is counted from whole blocks, whole days at both ends, and
+// items at the very ends. Blocks and not months, so that both engines can compute them with integers.
+const blockLength = 32
+
+// blockOf is the block of a day, rounding down.
+func blockOf(day int64) int64 { return day >> 5 }
+
+// The day and block of an item in SQL; integer division rounds to zero on both engines, hence the detour.
+const (
+	dayText   = `((sort_at - (((sort_at % 86400000000) + 86400000000) % 86400000000)) / 86400000000)`
+	blockText = `((sort_at - (((sort_at % 2764800000000) + 2764800000000) % 2764800000000)) / 2764800000000)`
+)
+
+// computed replaces day and block in a list of columns by what computes them.
+func computed(columns string, named bool) string {
+	day, block := dayText, blockText
+	if named {
+		day, block = day+" AS day", block+" AS block"
+	}
+	return strings.NewReplacer("day", day, "block", block).Replace(columns)
+}
+
+// The tables of the roll-up: their key columns and the key of a cell in them.
 var rollups = []struct {
 	table, key string
 	of         func(cell) cell
@@ -66,6 +88,9 @@ var rollups = []struct {
 	{"item_rollup_day", "day, accession_id, kind, state, difficulty",
 		func(c cell) cell { c.camera = ""; return c },
 		func(c cell) []any { return []any{c.day, c.accession, c.kind, c.state, c.difficulty} }},
+	{"item_rollup_block", "block, accession_id, kind, state, difficulty, camera",
+		func(c cell) cell { c.day = blockOf(c.day); return c },
+		func(c cell) []any { return []any{c.day, c.accession, c.kind, c.state, c.difficulty, c.camera} }},
 	{"item_rollup_total", "accession_id, kind, state, difficulty, camera",
 		func(c cell) cell { c.day = 0; return c },
 		func(c cell) []any { return []any{c.accession, c.kind, c.state, c.difficulty, c.camera} }},
@@ -131,14 +156,10 @@ func (tx *Tx) RollupFaults(ctx context.Context) ([]Fault, error) {
 	if err := tx.flush(ctx); err != nil {
 		return nil, err
 	}
-	// Days are counted here with integer arithmetic that rounds down on both engines.
-	const day = `((sort_at - (((sort_at % 86400000000) + 86400000000) % 86400000000)) / 86400000000)`
 	var faults []Fault
 	for _, r := range rollups {
-		columns := strings.ReplaceAll(r.key, "day", day+" AS day")
-		group := strings.ReplaceAll(r.key, "day", day)
-		fresh := `SELECT ` + columns + `, COUNT(*) AS n, CAST(SUM(duration) AS BIGINT) AS duration, CAST(SUM(size) AS BIGINT) AS bytes
-			FROM item WHERE state <> 'erased' GROUP BY ` + group
+		fresh := `SELECT ` + computed(r.key, true) + `, COUNT(*) AS n, CAST(SUM(duration) AS BIGINT) AS duration, CAST(SUM(size) AS BIGINT) AS bytes
+			FROM item WHERE state <> 'erased' GROUP BY ` + computed(r.key, false)
 		stored := `SELECT ` + r.key + `, n, duration, bytes FROM ` + r.table
 		for _, d := range []struct{ code, text string }{
 			{"missing or wrong", fresh + ` EXCEPT ` + stored},
@@ -159,12 +180,11 @@ func (tx *Tx) RollupFaults(ctx context.Context) ([]Fault, error) {
 // RebuildRollup counts all items anew. It holds up every writer while it runs.
 func (tx *Tx) RebuildRollup(ctx context.Context) error {
 	tx.counts = nil
-	const day = `((sort_at - (((sort_at % 86400000000) + 86400000000) % 86400000000)) / 86400000000)`
 	for _, r := range rollups {
 		if _, err := tx.exec(ctx, `DELETE FROM `+r.table); err != nil {
 			return fmt.Errorf("rebuild roll-up: %w", err)
 		}
-		group := strings.ReplaceAll(r.key, "day", day)
+		group := computed(r.key, false)
 		if _, err := tx.exec(ctx, `INSERT INTO `+r.table+` (`+r.key+`, n, duration, bytes) SELECT `+group+
 			`, COUNT(*), CAST(SUM(duration) AS BIGINT), CAST(SUM(size) AS BIGINT) FROM item WHERE state <> 'erased' GROUP BY `+group); err != nil {
 			return fmt.Errorf("rebuild roll-up: %w", err)

@@ -117,7 +117,7 @@ CREATE INDEX item_difficulty ON item (difficulty, sort_at, id, accession_id, kin
 CREATE INDEX item_camera     ON item (camera, sort_at, id, accession_id, kind, state, difficulty) WHERE camera <> '';
 
 -- How many items there are, kept by the transaction that changes the items: per day (UTC, days since 1970) with and
--- without the camera, and over all days. Erased items are not counted.
+-- without the camera, per block of 32 days, and over all days. Erased items are not counted.
 CREATE TABLE item_rollup (
     day          INTEGER NOT NULL,
     accession_id TEXT    NOT NULL,
@@ -142,6 +142,19 @@ CREATE TABLE item_rollup_day (
     duration     INTEGER NOT NULL,
     bytes        INTEGER NOT NULL,
     PRIMARY KEY (day, accession_id, kind, state, difficulty)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE item_rollup_block (
+    block        INTEGER NOT NULL,
+    accession_id TEXT    NOT NULL,
+    kind         TEXT    NOT NULL,
+    state        TEXT    NOT NULL,
+    difficulty   INTEGER NOT NULL,
+    camera       TEXT    NOT NULL,
+    n            INTEGER NOT NULL,
+    duration     INTEGER NOT NULL,
+    bytes        INTEGER NOT NULL,
+    PRIMARY KEY (block, accession_id, kind, state, difficulty, camera)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE item_rollup_total (
