@@ -21,10 +21,10 @@ describe('lanes', () => {
   });
   it('finds the picture of a storyboard', () => expect([-1, 0, 4.9, 5, 99].map((t) => tile([0, 5, 10], t))).toEqual([0, 0, 0, 1, 2]));
   it('goes from scene to scene', () => {
-    expect(scene([3, 7], 3, 1, 20)).toBe(7);
-    expect(scene([3, 7], 7, 1, 20)).toBe(20);
-    expect(scene([3, 7], 7.2, -1, 20)).toBe(3);
-    expect(scene([3, 7], 3, -1, 20)).toBe(0);
+    expect(scene([3, 7], 3, 1)).toBe(7);
+    expect(scene([3, 7], 7, 1)).toBe(7);
+    expect(scene([3, 7], 7.2, -1)).toBe(3);
+    expect(scene([3, 7], 3, -1)).toBe(0);
   });
   it('takes what a recording does not have as nothing', () => expect(whole({}).scenes).toEqual([]));
 });

@@ -56,9 +56,10 @@ export function tile(times: number[], t: number): number {
   return lo;
 }
 
-// scene finds the next or the previous change; a little before the present one counts as the one before it.
-export function scene(scenes: number[], now: number, way: 1 | -1, last: number): number {
-  if (way > 0) return scenes.find((s) => s > now + 0.05) ?? last;
+// scene finds the next or the previous change; a little before the present one counts as the one before it. After the last
+// change there is nowhere to go on to; before the first one lies the beginning.
+export function scene(scenes: number[], now: number, way: 1 | -1): number {
+  if (way > 0) return scenes.find((s) => s > now + 0.05) ?? now;
   return scenes.filter((s) => s < now - 0.5).at(-1) ?? 0;
 }
 

@@ -114,9 +114,10 @@ export class Words {
   day(day: string, style: 'long' | 'short' | 'month' = 'long'): string {
     const at = new Date(day + 'T00:00:00Z');
     if (Number.isNaN(at.getTime())) return day;
-    const o: Intl.DateTimeFormatOptions = style === 'long' ? { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }
-      : style === 'short' ? { day: 'numeric', month: 'short', year: 'numeric' } : { month: 'short', year: 'numeric' };
-    return new Intl.DateTimeFormat(this.lang === 'en' ? 'en-GB' : this.lang, { ...o, timeZone: 'UTC' }).format(at);
+    const write = (o: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(this.lang === 'en' ? 'en-GB' : this.lang, { ...o, timeZone: 'UTC' }).format(at);
+    // Month and year side by side: the full form adds a word for "year" in some languages, and the rail has no room for it.
+    if (style === 'month') return `${write({ month: 'short' })} ${day.slice(0, 4)}`;
+    return write(style === 'long' ? { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' } : { day: 'numeric', month: 'short', year: 'numeric' });
   }
 
   // datetime writes a moment to the second, in coordinated universal time and saying so.

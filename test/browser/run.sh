@@ -1,0 +1,44 @@
+#!/bin/sh
+# Builds a small demonstration archive, serves it on this machine and walks through it with a browser.
+# ZAPIS_TEST_REQUIRE=1 makes a missing tool a failure; otherwise the walk is left out and says why.
+# ZAPIS_SHOTS=DIR keeps pictures of the pages.
+set -eu
+cd "$(dirname "$0")/../.."
+
+leave_out() {
+	echo "browser walk: $1" >&2
+	[ "${ZAPIS_TEST_REQUIRE:-}" = 1 ] && exit 1
+	exit 0
+}
+command -v node >/dev/null || leave_out "node is not installed"
+command -v ffmpeg >/dev/null || leave_out "ffmpeg is not installed"
+[ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || [ -x /usr/bin/google-chrome ] || leave_out "chromium is not installed"
+[ -d web/node_modules/playwright-core ] || leave_out "web/node_modules is missing: run npm ci --ignore-scripts in web"
+[ -x bin/zapis ] || leave_out "bin/zapis is not built"
+
+work=$(mktemp -d)
+server=
+tidy() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	[ -z "$server" ] || wait "$server" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap tidy EXIT
+trap 'exit 130' INT TERM
+
+# The demonstration turns into the server, so its process is the one to end.
+bin/zapis --home "$work/demo" demo --quick --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
+server=$!
+link=
+tries=0
+while [ -z "$link" ]; do
+	sleep 1
+	tries=$((tries + 1))
+	link=$(grep -o 'http://127\.0\.0\.1:[0-9]*/sign-in/link/[A-Za-z0-9_-]*' "$work/out" | head -n 1 || true)
+	if [ -z "$link" ] && { [ "$tries" -ge 300 ] || ! kill -0 "$server" 2>/dev/null; }; then
+		echo "browser walk: the demonstration did not come up:" >&2
+		cat "$work/out" "$work/err" >&2
+		exit 1
+	fi
+done
+node test/browser/flow.mjs --link "$link" ${ZAPIS_SHOTS:+--shots "$ZAPIS_SHOTS"}
