@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"zapis/internal/archive"
@@ -27,10 +28,12 @@ func Fill(ctx context.Context, db *store.DB, n int, seed uint64) (Filled, error)
 	r := rand.New(rand.NewPCG(seed, 1))
 	now := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
 	out := Filled{From: now.AddDate(-4, 0, 0), To: now}
+	ids := 0
 	id := func(prefix string) string {
 		var b [10]byte
 		binary.BigEndian.PutUint64(b[:], r.Uint64())
-		return archive.NewIDFrom(prefix, now, &loop{b[:], 0})
+		ids++
+		return archive.NewIDFrom(prefix, now.Add(time.Duration(ids)*time.Millisecond), &loop{b[:], 0})
 	}
 	var object vault.Object
 	object.ID, object.Envelope = id(archive.PrefixObject), id(archive.PrefixEnvelope)
@@ -66,13 +69,28 @@ func Fill(ctx context.Context, db *store.DB, n int, seed uint64) (Filled, error)
 	if err != nil {
 		return out, fmt.Errorf("fill: %w", err)
 	}
+	// How many items each accession gets; the first ones are the big ones.
+	shares := make([]int, accessions)
+	for range n {
+		shares[min(r.IntN(accessions), r.IntN(accessions))]++
+	}
+	// Within an accession in order of time, as a recorder's disk is read, which is also what an index likes best.
 	made := 0
-	for made < n {
-		batch := min(5000, n-made)
-		items := make([]archive.Item, 0, batch)
-		for range batch {
-			s := sources[min(r.IntN(accessions), r.IntN(accessions))] // the first ones are the big ones
-			at := s.start.Add(time.Duration(r.Int64N(int64(s.days) * int64(24*time.Hour)))).Truncate(time.Second)
+	var items []archive.Item
+	write := func() error {
+		err := db.Write(ctx, func(tx *store.Tx) error { return tx.AddSynthetic(ctx, items) })
+		made += len(items)
+		items = items[:0]
+		return err
+	}
+	for n, s := range sources {
+		times := make([]time.Duration, shares[n])
+		for i := range times {
+			times[i] = time.Duration(r.Int64N(int64(s.days) * int64(24*time.Hour)))
+		}
+		slices.Sort(times)
+		for _, offset := range times {
+			at := s.start.Add(offset).Truncate(time.Second)
 			var number [8]byte
 			binary.BigEndian.PutUint64(number[:], uint64(made+len(items)))
 			sum := sha256.Sum256(number[:])
@@ -103,11 +121,15 @@ func Fill(ctx context.Context, db *store.DB, n int, seed uint64) (Filled, error)
 				i.Difficulty = r.IntN(4)
 			}
 			items = append(items, i)
+			if len(items) == 5000 {
+				if err := write(); err != nil {
+					return out, fmt.Errorf("fill: %w", err)
+				}
+			}
 		}
-		if err := db.Write(ctx, func(tx *store.Tx) error { return tx.AddSynthetic(ctx, items) }); err != nil {
-			return out, fmt.Errorf("fill: %w", err)
-		}
-		made += batch
+	}
+	if err := write(); err != nil {
+		return out, fmt.Errorf("fill: %w", err)
 	}
 	if err := db.Analyze(ctx); err != nil {
 		return out, fmt.Errorf("fill: %w", err)
