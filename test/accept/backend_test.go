@@ -1,56 +1,27 @@
 package accept
 
 import (
-	"bufio"
 	"context"
-	"io"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"zapis/internal/store"
 	"zapis/internal/store/storetest"
 	"zapis/internal/vault"
 	"zapis/internal/vault/localdisk"
+	"zapis/internal/vault/s3"
+	"zapis/internal/vault/vaulttest"
 )
 
-// startS3 runs a real S3 server over a fresh folder until the test ends and gives the address of a vault in it.
+// startS3 gives the address of a fresh vault on a real S3 server, and the credentials as the environment has them.
 func startS3(t *testing.T) (url string, env []string) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("the S3 server is not built in short runs")
-	}
-	bin := must(t, built.s3)
-	cmd := exec.Command(bin, t.TempDir())
-	cmd.Env = append(os.Environ(), "S3SERVER_KEY=test-key-id", "S3SERVER_SECRET=test-secret-text")
-	in, err := cmd.StdinPipe() // closing it ends the server, also if this process dies
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait()
-		timer.Stop()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the S3 server did not start: %v", err)
-	}
-	address := strings.TrimSpace(line)
-	return "s3://vault/archive?endpoint=" + address + "&region=us-east-1",
-		[]string{"ZAPIS_S3_ACCESS_KEY=test-key-id", "ZAPIS_S3_SECRET_KEY=test-secret-text"}
+	c := vaulttest.StartS3(t)
+	return fmt.Sprintf("s3://%s/%s?endpoint=http://%s&region=%s", c.Bucket, c.Prefix, c.Endpoint, c.Region),
+		[]string{s3.EnvAccessKey + "=" + c.AccessKey, s3.EnvSecretKey + "=" + c.SecretKey}
 }
 
 // The same flow as on a local disk with SQLite, on PostgreSQL, and on PostgreSQL with the vault in an S3 store.

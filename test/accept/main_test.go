@@ -19,10 +19,10 @@ import (
 
 // built holds what has to be built once: the binary under test and its helpers.
 var built struct {
-	dir   string
-	zapis func() (string, error)
-	age   func() (string, error)
-	s3    func() (string, error)
+	dir    string
+	zapis  func() (string, error)
+	age    func() (string, error)
+	keygen func() (string, error)
 }
 
 func TestMain(m *testing.M) {
@@ -38,8 +38,9 @@ func TestMain(m *testing.M) {
 		}
 		return build("../..", "zapis", "./cmd/zapis")
 	})
-	built.age = sync.OnceValues(func() (string, error) { return build("../..", "age", "filippo.io/age/cmd/age") })
-	built.s3 = sync.OnceValues(func() (string, error) { return build("../s3server", "s3server", ".") })
+	// The age commands need modules that the product does not: they are tools of the test server's module.
+	built.age = sync.OnceValues(func() (string, error) { return build("../s3server", "age", "filippo.io/age/cmd/age") })
+	built.keygen = sync.OnceValues(func() (string, error) { return build("../s3server", "age-keygen", "filippo.io/age/cmd/age-keygen") })
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -33,7 +33,7 @@ func TestASegmentOpensWithTheAgeCommandAlone(t *testing.T) {
 	h := initialised(t)
 
 	// Making a key file is the custodian's part; age-keygen is the other program of the age package.
-	keygen := must(t, func() (string, error) { return build("../..", "age-keygen", "filippo.io/age/cmd/age-keygen") })
+	keygen := must(t, built.keygen)
 	keyFile := filepath.Join(t.TempDir(), "key.txt")
 	pipe(t, "", keygen, "-pq", "-o", keyFile)
 	recipient := strings.TrimSpace(string(pipe(t, "", keygen, "-y", keyFile)))
