@@ -97,7 +97,7 @@ type Deps struct {
 
 // Progress says how far a check is. Total is 0 where it is not known beforehand.
 type Progress struct {
-	Step        string // "database", "record", "vault", "blobs", "items", "accessions"
+	Step        string // "database", "record", "vault", "items", "accessions", "blobs" (with Deep)
 	Done, Total int64
 }
 
@@ -127,6 +127,8 @@ type checker struct {
 	o    Options
 	r    *Report
 	rows *rows.Source
+
+	whole []blobRow // to be read with Deep
 }
 
 func (c *checker) run(ctx context.Context) error {
@@ -151,11 +153,13 @@ func (c *checker) run(ctx context.Context) error {
 			return err
 		}
 		for _, step := range []func(context.Context, *store.Tx) error{c.record, c.vault, c.items, c.accessions, c.rollup} {
-			if err := step(ctx, tx); err != nil {
-				return err
+			err := step(ctx, tx)
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
-			if err := ctx.Err(); err != nil {
-				return err
+			if err != nil {
+				// A table that cannot be read on is a finding and no reason to leave out the others.
+				c.r.fail("database-unreadable", "database", "it cannot be read to its end: %v", err)
 			}
 		}
 		return nil
@@ -164,8 +168,10 @@ func (c *checker) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		// A database that cannot be read on is a finding; what came before it stays.
-		c.r.fail("database-unreadable", "database", "it cannot be read to its end: %v", err)
+		c.r.fail("database-unreadable", "database", "it cannot be read: %v", err)
+	}
+	if err := c.read(ctx, c.whole); err != nil {
+		return err
 	}
 	if c.o.Clean {
 		return c.clean(ctx)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -210,13 +212,16 @@ var template = sync.OnceValues(func() (material, error) {
 	if err != nil {
 		return material{}, err
 	}
+	templateDir = dir
 	return build(nil, dir, store.Options{URL: "sqlite://" + filepath.Join(dir, "zapis.db"), Key: bytes.Repeat([]byte{3}, 32)})
 })
 
+var templateDir string
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if t, err := template(); err == nil {
-		_ = os.RemoveAll(t.dir)
+	if templateDir != "" {
+		_ = os.RemoveAll(templateDir)
 	}
 	os.Exit(code)
 }
@@ -389,6 +394,10 @@ func TestEveryDisagreementIsNamed(t *testing.T) {
 		{"digest of envelope", []string{envelope}, set("UPDATE envelope SET sha256 = zeroblob(32) WHERE id = '{0}'"), false, []string{"envelope-differs {0}"}},
 		{"size of blob", []string{blob}, set("UPDATE blob SET size = size + 1 WHERE name = '{0}'"), false, []string{"blob-size {0}"}},
 		{"digest of blob", []string{blob}, set("UPDATE blob SET sha256 = zeroblob(32) WHERE name = '{0}'"), true, []string{"blob-damaged {0}"}},
+		{"digest of blob cut", []string{blob}, set("UPDATE blob SET sha256 = x'00' WHERE name = '{0}'"), false, []string{"blob-differs {0}"}},
+		{"envelope of blob", []string{blob}, set("UPDATE blob SET envelope_id = 'en_x' WHERE name = '{0}'"), false, []string{"blob-envelope blob {0}"}},
+		{"envelope of object", []string{object, item}, set("UPDATE object SET envelope_id = 'en_x' WHERE id = '{0}'"), false, []string{"object-envelope object {0}", "item-object item {1}", "object-unlisted {0}"}},
+		{"accession of line", []string{line, closed}, set("UPDATE provenance SET accession_id = 'ac_x' WHERE id = '{0}'"), false, []string{"provenance-accession provenance {0}", "line-missing {1}"}},
 		{"row of blob removed", []string{blob, "SELECT object_id FROM segment ORDER BY blob_name LIMIT 1"}, set("DELETE FROM blob WHERE name = '{0}'"), false, []string{"segment-blob object {1}"}},
 		{"digest of object", []string{object, item}, set("UPDATE object SET sha256 = zeroblob(32) WHERE id = '{0}'"), false,
 			[]string{"object-differs {0}", "item-object item {1}", "record-differs object {0}"}},
@@ -629,6 +638,109 @@ func TestOrphans(t *testing.T) {
 	// What has an envelope has a key and stays.
 	if got := found(check(t, a.deps, fsck.Options{Deep: true})); len(got) != 2 || slices.Contains(got, "blob-orphan "+lost) {
 		t.Errorf("afterwards: %q", got)
+	}
+}
+
+// failing is a storage on which reading blobs, or listing them, fails.
+type failing struct {
+	vault.Backend
+	read, list bool
+}
+
+var errDevice = errors.New("input/output error")
+
+func (f failing) Open(ctx context.Context, name string) (vault.BlobReader, error) {
+	if f.read && strings.HasPrefix(name, "blob/") {
+		return nil, errDevice
+	}
+	return f.Backend.Open(ctx, name)
+}
+
+func (f failing) List(ctx context.Context, prefix string) iter.Seq2[vault.Info, error] {
+	if f.list {
+		return func(yield func(vault.Info, error) bool) { yield(vault.Info{}, errDevice) }
+	}
+	return f.Backend.List(ctx, prefix)
+}
+
+func TestStorageThatFails(t *testing.T) {
+	t.Parallel()
+	for code, f := range map[string]failing{"blob-unreadable": {read: true}, "vault-unreadable": {list: true}} {
+		a := copied(t)
+		f.Backend = a.v.Backend()
+		v, err := vault.Open(context.Background(), f, vault.Passphrase([]byte(passphrase)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.deps.Vault = v
+		r := check(t, a.deps, fsck.Options{Deep: true})
+		if r.OK() || !slices.ContainsFunc(r.Findings, func(f fsck.Finding) bool { return f.Code == code }) {
+			t.Errorf("%s is not among %v", code, r.Findings)
+		}
+	}
+}
+
+// unreadableFS is a folder with one file that cannot be read.
+type unreadableFS struct {
+	fs.FS
+	name string
+}
+
+func (u unreadableFS) Open(name string) (fs.File, error) {
+	if name == u.name {
+		return nil, errDevice
+	}
+	return u.FS.Open(name)
+}
+
+func TestKeptCheckpointThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	a := copied(t)
+	for _, name := range []string{"0000000000000001.txt", "."} {
+		d := a.deps
+		d.Checkpoints = unreadableFS{a.deps.Checkpoints, name}
+		if got := found(check(t, d, fsck.Options{})); len(got) != 1 || !strings.HasPrefix(got[0], "checkpoints-unreadable ") {
+			t.Errorf("%s: found %q", name, got)
+		}
+	}
+}
+
+// A flipped bit in the file of the database: either it does not open any more, or it is named.
+func TestFlippedBitsInTheDatabase(t *testing.T) {
+	t.Parallel()
+	m, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(filepath.Join(m.dir, "zapis.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unreadable := 0
+	for i := range 12 {
+		name := filepath.Join(t.TempDir(), "zapis.db")
+		data := bytes.Clone(whole)
+		data[(2*i+1)*len(data)/24] ^= 1 << (i % 8)
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o := store.Options{URL: "sqlite://" + name, Key: m.key}
+		db, err := store.Open(context.Background(), o)
+		if err != nil {
+			unreadable++
+			continue
+		}
+		a := open(t, m, o)
+		r := check(t, a.deps, fsck.Options{})
+		if r.OK() {
+			t.Errorf("flip %d is not found", i)
+		}
+		if err := db.Close(); err != nil {
+			t.Log(err)
+		}
+	}
+	if unreadable == 12 {
+		t.Error("no flip reached the check")
 	}
 }
 

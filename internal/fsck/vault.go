@@ -208,9 +208,9 @@ func layout(sealed []vault.Segment, listed []segmentRow) int {
 	return -1
 }
 
-// blobs holds the blobs of the database against those present, takes them out of present, and with Deep reads them.
+// blobs holds the blobs of the database against those present, takes them out of present, and with Deep notes them for
+// reading, which can take hours and must not hold the snapshot of the database for so long.
 func (c *checker) blobs(ctx context.Context, present map[string]int64) error {
-	total := int64(len(present))
 	for after := ""; ; {
 		list, err := rows.Select(ctx, c.rows, `SELECT name, envelope_id, size, sha256 FROM blob WHERE name > $1 ORDER BY name LIMIT $2`, []any{after, page},
 			func(r rows.Scanner, b *blobRow) error { return r.Scan(&b.name, &b.envelope, &b.size, &b.sha256) })
@@ -234,12 +234,9 @@ func (c *checker) blobs(ctx context.Context, present map[string]int64) error {
 				whole = append(whole, b)
 			}
 		}
+		c.o.Progress(Progress{Step: "vault", Done: c.r.Envelopes + c.r.Blobs})
 		if c.o.Deep {
-			if err := c.read(ctx, whole, total); err != nil {
-				return err
-			}
-		} else {
-			c.o.Progress(Progress{Step: "blobs", Done: c.r.Blobs, Total: total})
+			c.whole = append(c.whole, whole...)
 		}
 		if len(list) < page {
 			return nil
@@ -249,7 +246,7 @@ func (c *checker) blobs(ctx context.Context, present map[string]int64) error {
 }
 
 // read compares blobs with their digests, two at a time.
-func (c *checker) read(ctx context.Context, list []blobRow, total int64) error {
+func (c *checker) read(ctx context.Context, list []blobRow) error {
 	type result struct {
 		blob blobRow
 		err  error
@@ -275,10 +272,10 @@ func (c *checker) read(ctx context.Context, list []blobRow, total int64) error {
 			}
 		}
 	}()
-	done := c.r.Blobs - int64(len(list))
+	done := int64(0)
 	for r := range results {
 		done++
-		c.o.Progress(Progress{Step: "blobs", Done: done, Total: total})
+		c.o.Progress(Progress{Step: "blobs", Done: done, Total: int64(len(list))})
 		switch {
 		case r.err == nil || ctx.Err() != nil:
 		case errors.Is(r.err, archive.ErrIntegrity):

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -49,8 +50,17 @@ func parseEvent(raw []byte) (event, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return e, errForm
 	}
-	if at, err := time.Parse(timeFormat, e.Time); err != nil || at.UTC().Format(timeFormat) != e.Time || e.Version != "1" {
+	if at, err := time.Parse(timeFormat, e.Time); err != nil || at.IsZero() || e.Version != "1" {
 		return e, errForm
+	}
+	if e.ID == "" || e.Type == "" || e.Agent == "" || e.Tool == "" || e.Outcome == "" {
+		return e, errForm
+	}
+	for k := range e.Detail {
+		// The order of other keys would depend on whether bytes or UTF-16 code units are compared.
+		if strings.ContainsFunc(k, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			return e, errForm
+		}
 	}
 	if !bytes.Equal(e.canonical(), raw) {
 		return e, errForm
