@@ -161,7 +161,12 @@ func commandsPage(t *testing.T) []byte {
 		return out.String()
 	}
 	top := help()
-	b.WriteString("```\n" + top + "```\n")
+	b.WriteString("```\n" + top + "```\n\nThe flags above go with every command.\n")
+	_, global, _ := strings.Cut(top, "command help.\n")
+	if global == "" {
+		_, global, _ = strings.Cut(top, "context-sensitive help.\n")
+	}
+	global, _, _ = strings.Cut(global, "\nCommands:")
 	name := regexp.MustCompile(`(?m)^  ([a-z]+(?: [a-z]+)*)(?: [<\[-].*)?$`)
 	var walk func(prefix []string, text string)
 	seen := map[string]bool{}
@@ -182,7 +187,7 @@ func commandsPage(t *testing.T) []byte {
 			}
 			seen[key] = true
 			sub := help(words...)
-			b.WriteString("\n## zapis " + key + "\n\n```\n" + sub + "```\n")
+			b.WriteString("\n## zapis " + key + "\n\n```\n" + strings.Replace(sub, global, "", 1) + "```\n")
 			walk(words, sub)
 		}
 	}

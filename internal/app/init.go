@@ -54,6 +54,24 @@ func CheckPassphrase(p []byte) error {
 	return nil
 }
 
+// CheckEmpty refuses a home folder that holds anything but the configuration.
+func (h *Home) CheckEmpty() error {
+	entries, err := os.ReadDir(h.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return bare("read home folder", err)
+	}
+	for _, e := range entries {
+		if e.Name() != config.Name {
+			return archive.Explain(fmt.Errorf("home folder: %w", archive.ErrExists), "The home folder is not empty.",
+				"An archive is only made in an empty folder.")
+		}
+	}
+	return nil
+}
+
 // InitOptions of Init.
 type InitOptions struct {
 	Passphrase  []byte
@@ -79,16 +97,8 @@ func Init(ctx context.Context, h *Home, o InitOptions) (vaultID, verifier string
 	if err := os.MkdirAll(h.Dir, 0o700); err != nil {
 		return "", "", bare("make home folder", err)
 	}
-	// What may already be there: the configuration.
-	entries, err := os.ReadDir(h.Dir)
-	if err != nil {
-		return "", "", bare("read home folder", err)
-	}
-	for _, e := range entries {
-		if e.Name() != config.Name {
-			return "", "", archive.Explain(fmt.Errorf("home folder: %w", archive.ErrExists), "The home folder is not empty.",
-				"An archive is only made in an empty folder.")
-		}
+	if err := h.CheckEmpty(); err != nil {
+		return "", "", err
 	}
 	if err := os.Chmod(h.Dir, 0o700); err != nil {
 		return "", "", bare("home folder", err)
