@@ -100,8 +100,10 @@ func (e *env) secure(t *testing.T, a Account) (secret string, recovery []string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	recovery, err = e.SetPassword(t.Context(), a.Subject(), "se_1", "", goodPassword, e.code(t, enrol.Secret))
-	if err != nil {
+	if err := e.SetPassword(t.Context(), a.Subject(), "se_1", "", goodPassword, e.code(t, enrol.Secret)); err != nil {
+		t.Fatal(err)
+	}
+	if recovery, err = e.NewRecovery(t.Context(), a.Subject()); err != nil {
 		t.Fatal(err)
 	}
 	e.advance(31 * time.Second) // the code that confirmed it is used up
@@ -525,7 +527,7 @@ func TestNoActWithoutItsEvent(t *testing.T) {
 	mute.now.Store(e.now.Load())
 	ctx := t.Context()
 	_, useErr := mute.UseLink(ctx, link.Token)
-	_, pwErr := mute.SetPassword(ctx, a.Subject(), "se_1", "", goodPassword, e.code(t, enrol.Secret))
+	pwErr := mute.SetPassword(ctx, a.Subject(), "se_1", "", goodPassword, e.code(t, enrol.Secret))
 	for what, err := range map[string]error{
 		"link": useErr, "password": pwErr, "role": mute.SetRole(ctx, root.Subject(), a.ID, archive.RoleAdmin),
 		"disable": mute.Disable(ctx, root.Subject(), a.ID), "name": mute.SetName(ctx, a.Subject(), "Other"),

@@ -105,23 +105,23 @@ func (e Enrolment) Picture() (size int, dark func(x, y int) bool, err error) {
 	return code.Size + 2*quiet, func(x, y int) bool { return code.Black(x-quiet, y-quiet) }, nil
 }
 
-// SetPassword sets a password together with the second factor of Enrol, confirmed by code, and gives fresh recovery codes,
-// which are shown once. Codes and passwords from before no longer work; other sessions are ended.
-func (s *Service) SetPassword(ctx context.Context, by policy.Subject, session, keep, password, code string) (recovery []string, err error) {
+// SetPassword sets a password together with the second factor of Enrol, confirmed by code. Recovery codes and passwords from
+// before no longer work; other sessions than the one whose token is keep are ended.
+func (s *Service) SetPassword(ctx context.Context, by policy.Subject, session, keep, password, code string) error {
 	if err := CheckPassword(password); err != nil {
-		return nil, err
+		return err
 	}
 	var phc string
-	err = s.hash(ctx, func() (err error) { phc, err = hashPassword(password, s.o.Argon, s.o.Random); return err })
+	err := s.hash(ctx, func() (err error) { phc, err = hashPassword(password, s.o.Argon, s.o.Random); return err })
 	if err != nil {
-		return nil, fmt.Errorf("hash password: %w", err)
+		return fmt.Errorf("hash password: %w", err)
 	}
 	// A stolen session must not become a way to try codes without end.
 	key := s.o.Sealer.Fingerprint([]byte("enrolment attempt"), []byte(by.Agent))
 	if err := s.attempt(ctx, key); err != nil {
-		return nil, err
+		return err
 	}
-	err = s.own(ctx, by, func(tx *store.Tx, row *store.Account) ([]archive.Event, error) {
+	return s.own(ctx, by, func(tx *store.Tx, row *store.Account) ([]archive.Event, error) {
 		f := factor{Secret: s.pending(*row, session)}
 		step, ok := f.check(code, s.now())
 		if !ok {
@@ -132,8 +132,8 @@ func (s *Service) SetPassword(ctx context.Context, by policy.Subject, session, k
 			return nil, fmt.Errorf("write second factor: %w", err)
 		}
 		row.Password, row.Factor, row.FactorStep = phc, s.o.Sealer.Seal(factorRow(row.ID), body), step
-		if recovery, err = s.replaceRecovery(ctx, tx, row.ID); err != nil {
-			return nil, err
+		if err := tx.SetRecovery(ctx, row.ID, nil); err != nil {
+			return nil, fmt.Errorf("take recovery codes of %s back: %w", row.ID, err)
 		}
 		if err := tx.ClearAttempts(ctx, key); err != nil {
 			return nil, fmt.Errorf("forget attempts: %w", err)
@@ -143,10 +143,6 @@ func (s *Service) SetPassword(ctx context.Context, by policy.Subject, session, k
 		}
 		return []archive.Event{s.event(row.ID, "password and second factor set", row.ID)}, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return recovery, nil
 }
 
 // ChangePassword sets another password, proved by the present one and a code. The second factor stays; other sessions are ended.
@@ -207,7 +203,8 @@ func (s *Service) ChangePassword(ctx context.Context, by policy.Subject, keep, c
 	})
 }
 
-// NewRecovery replaces the recovery codes.
+// NewRecovery gives fresh recovery codes, which are shown once; those from before no longer work. Each stands in for one code of
+// the second factor, together with the password.
 func (s *Service) NewRecovery(ctx context.Context, by policy.Subject) (codes []string, err error) {
 	err = s.own(ctx, by, func(tx *store.Tx, row *store.Account) ([]archive.Event, error) {
 		if row.Password == "" {

@@ -50,7 +50,7 @@ type Health struct {
 	Engine   string
 	Fixity   *store.Run // the latest finished check; nil: never
 	LastFull time.Time  // when everything was last checked; zero: never
-	Due      time.Time  // when everything should be checked again
+	Due      time.Time  // when everything should be checked again, counted from then or from the oldest accession
 	Findings []Finding
 	Disks    []Disk
 	DaysLeft int // until the vault's disk is full, at the pace of the last 30 days; -1 not known
@@ -98,6 +98,7 @@ func (s *Service) Health(ctx context.Context, r Reader) (Health, error) {
 	now := s.now()
 	h := Health{At: now, Engine: s.o.DB.Engine(), DaysLeft: -1, Version: s.o.Machine.Version}
 	var last30 int64
+	var oldest time.Time
 	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
 		if run, ok, err := tx.LastRun(ctx); err != nil {
 			return fmt.Errorf("read last fixity check: %w", err)
@@ -159,8 +160,11 @@ func (s *Service) Health(ctx context.Context, r Reader) (Health, error) {
 		if err != nil {
 			return fmt.Errorf("list accessions: %w", err)
 		}
-		last30 = 0
+		last30, oldest = 0, now
 		for _, a := range all {
+			if a.CreatedAt.Before(oldest) {
+				oldest = a.CreatedAt
+			}
 			if now.Sub(a.CreatedAt) < 30*24*time.Hour {
 				last30 += a.Tally.Bytes
 			}
@@ -174,7 +178,8 @@ func (s *Service) Health(ctx context.Context, r Reader) (Health, error) {
 	if every == 0 {
 		every = 30 * 24 * time.Hour
 	}
-	if !h.LastFull.IsZero() {
+	// What is taken in is read back at once, so that the oldest accession counts as checked on its first day.
+	if h.Due = oldest.Add(every); !h.LastFull.IsZero() {
 		h.Due = h.LastFull.Add(every)
 	}
 	if s.o.Machine.Disks != nil {

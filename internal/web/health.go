@@ -117,6 +117,9 @@ func diskLevel(free, total uint64) string {
 
 func layerViews(layers []reading.Layer) ([]template.Layer, string) {
 	var out []template.Layer
+	if len(layers) == 0 {
+		return nil, "info" // outside programs run elsewhere, or nowhere
+	}
 	active := 0
 	for _, l := range layers {
 		if l.Active {
@@ -133,7 +136,8 @@ func layerViews(layers []reading.Layer) ([]template.Layer, string) {
 	return out, "good"
 }
 
-// fixityView describes the last check. Old is measured by the last check of everything: a sample says little.
+// fixityView describes the last check. Old is measured by the last check of everything, since a sample says little, or by when the
+// oldest material was taken in, which was a reading of everything, too.
 func fixityView(h reading.Health) template.Fixity {
 	if h.Fixity == nil {
 		return template.Fixity{Level: "bad"}
@@ -156,8 +160,11 @@ func fixityView(h reading.Health) template.Fixity {
 	switch {
 	case run.Failures > 0 || len(h.Findings) > 0:
 		v.Level = "bad"
-	case h.LastFull.IsZero() || h.At.After(h.Due):
+	case h.At.After(h.Due):
 		v.Level = "old"
+		if !h.LastFull.IsZero() {
+			v.At, v.Scope = h.LastFull, "all" // what is too long ago is this, and not the sample of yesterday
+		}
 	}
 	return v
 }

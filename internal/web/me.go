@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"zapis/internal/archive"
 	"zapis/internal/web/template"
@@ -57,6 +58,8 @@ func (s *Server) me(w http.ResponseWriter, r *request) error {
 		if err = s.fresh(r); err == nil {
 			err = notFoundIf(s.o.Account.RemovePasskey(ctx, by, get("passkey")))
 		}
+	case "recovery":
+		return s.recoveryCodes(w, r)
 	case "sessions-end":
 		notice = "sessions"
 		err = s.o.Account.SignOutEverywhere(ctx, by, s.sessions.Token(ctx))
@@ -70,4 +73,22 @@ func (s *Server) me(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return redirect(w, r, "/me", notice)
+}
+
+// recoveryCodes hands fresh recovery codes over as a small text file, once: whoever gets it prints it or puts it away, and nothing of
+// it stays in the browser.
+func (s *Server) recoveryCodes(w http.ResponseWriter, r *request) error {
+	if err := s.fresh(r); err != nil {
+		return err
+	}
+	codes, err := s.o.Account.NewRecovery(r.Context(), r.reader.Subject)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", dataPolicy)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="zapis-recovery-codes.txt"`)
+	_, _ = w.Write([]byte(strings.Join(codes, "\n") + "\n")) // the browser has gone: the person asks for new ones
+	return nil
 }

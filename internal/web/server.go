@@ -71,11 +71,14 @@ func CheckOrigin(origin string, insecure bool) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: an origin looks like https://archive.example", archive.ErrInvalid)
 	}
 	u.Path = ""
-	if u.Scheme == "http" && !insecure && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !insecure && !loopback(u.Hostname()) && !onion(u.Hostname()) {
 		return nil, ErrInsecure
 	}
 	return u, nil
 }
+
+// onion says whether a host is an onion service, to which the way is encrypted and the name is the key.
+func onion(host string) bool { return strings.HasSuffix(strings.ToLower(host), ".onion") }
 
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
@@ -88,17 +91,20 @@ func CheckListen(address, origin string, insecure bool) error {
 	if err != nil {
 		return fmt.Errorf("%w: an address to listen on looks like 127.0.0.1:8420", archive.ErrInvalid)
 	}
-	if loopback(host) || insecure {
+	if loopback(host) {
 		return nil
 	}
 	if origin == "" {
+		if insecure {
+			return fmt.Errorf("%w: the address under which people reach the workspace is needed (--origin)", archive.ErrInvalid)
+		}
 		return ErrInsecure
 	}
-	u, err := CheckOrigin(origin, false)
+	u, err := CheckOrigin(origin, insecure)
 	if err != nil {
 		return err
 	}
-	if u.Scheme != "https" {
+	if u.Scheme != "https" && !insecure {
 		return ErrInsecure
 	}
 	return nil

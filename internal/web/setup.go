@@ -87,7 +87,7 @@ func (s *Server) setup(w http.ResponseWriter, r *request) error {
 	if err := s.o.Account.SetName(r.Context(), r.reader.Subject, name); err != nil {
 		return again(err)
 	}
-	_, err := s.o.Account.SetPassword(r.Context(), r.reader.Subject, r.reader.Session, s.sessions.Token(r.Context()), r.PostForm.Get("password"), strings.ReplaceAll(r.PostForm.Get("code"), " ", ""))
+	err := s.o.Account.SetPassword(r.Context(), r.reader.Subject, r.reader.Session, s.sessions.Token(r.Context()), r.PostForm.Get("password"), strings.ReplaceAll(r.PostForm.Get("code"), " ", ""))
 	if err != nil {
 		return again(err)
 	}

@@ -600,6 +600,12 @@ func TestSignInByLinkAndPassword(t *testing.T) {
 		t.Errorf("archive: %d", r.StatusCode)
 	}
 
+	recovery := b.post("/me", url.Values{"act": {"recovery"}})
+	codes := strings.Fields(text(recovery))
+	if recovery.StatusCode != http.StatusOK || len(codes) != 10 || !strings.HasPrefix(recovery.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("recovery codes: %d %v", recovery.StatusCode, codes)
+	}
+
 	// Out, and in again.
 	u, _ := url.Parse(origin)
 	before := b.jar.Cookies(u)[0].Value
@@ -628,6 +634,9 @@ func TestSignInByLinkAndPassword(t *testing.T) {
 	}
 	if v := b.jar.Cookies(u)[0].Value; v == "planted" || v == before {
 		t.Error("the session kept a token from before the sign-in")
+	}
+	if r := s.browser().post("/sign-in", url.Values{"name": {"Olha"}, "password": {"a long way over the hills"}, "code": {codes[0]}}); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("recovery code: %d", r.StatusCode)
 	}
 	for range 12 {
 		b.post("/sign-in", url.Values{"name": {"Olha"}, "password": {"x"}})
@@ -661,7 +670,7 @@ func TestOrigins(t *testing.T) {
 		want     error
 	}{
 		{"http://127.0.0.1:8420", false, nil}, {"http://localhost:8420", false, nil}, {"http://[::1]:1", false, nil}, {"https://archive.example", false, nil},
-		{"http://archive.example", false, ErrInsecure}, {"http://192.0.2.1:80", false, ErrInsecure}, {"http://0.0.0.0:80", false, ErrInsecure}, {"http://archive.example", true, nil},
+		{"http://archive.example", false, ErrInsecure}, {"http://192.0.2.1:80", false, ErrInsecure}, {"http://0.0.0.0:80", false, ErrInsecure}, {"http://archive.example", true, nil}, {"http://abcdefghij.onion", false, nil}, {"http://onion.example", false, ErrInsecure},
 		{"archive.example", false, archive.ErrInvalid}, {"ftp://x", false, archive.ErrInvalid}, {"https://a.example/path", false, archive.ErrInvalid}, {"https://u@a.example", false, archive.ErrInvalid}, {"", false, archive.ErrInvalid},
 	} {
 		if _, err := CheckOrigin(c.origin, c.insecure); !errors.Is(err, c.want) {
@@ -675,7 +684,7 @@ func TestOrigins(t *testing.T) {
 	}{
 		{"127.0.0.1:8420", "", false, nil}, {"localhost:8420", "", false, nil}, {"[::1]:8420", "", false, nil}, {"0.0.0.0:8420", "", false, ErrInsecure}, {":8420", "", false, ErrInsecure},
 		{"0.0.0.0:8420", "https://archive.example", false, nil}, {"0.0.0.0:8420", "http://archive.example", false, ErrInsecure}, {"0.0.0.0:8420", "http://127.0.0.1:8420", false, ErrInsecure},
-		{"192.0.2.1:80", "", true, nil}, {"nonsense", "", false, archive.ErrInvalid},
+		{"192.0.2.1:80", "", true, archive.ErrInvalid}, {"192.0.2.1:80", "http://192.0.2.1", true, nil}, {"nonsense", "", false, archive.ErrInvalid},
 	} {
 		if err := CheckListen(c.listen, c.origin, c.insecure); !errors.Is(err, c.want) {
 			t.Errorf("listen %q, origin %q: %v", c.listen, c.origin, err)
@@ -1243,7 +1252,8 @@ func TestHealthLevels(t *testing.T) {
 		{"all is well", "fixity", "good", func(*reading.Health) {}},
 		{"never checked", "fixity", "bad", func(h *reading.Health) { h.Fixity = nil }},
 		{"checked long ago", "fixity", "old", func(h *reading.Health) { h.Due = now.Add(-time.Hour) }},
-		{"only a sample", "fixity", "old", func(h *reading.Health) { h.LastFull = time.Time{} }},
+		{"only a sample, of new material", "fixity", "good", func(h *reading.Health) { h.LastFull = time.Time{} }},
+		{"only samples for long", "fixity", "old", func(h *reading.Health) { h.LastFull, h.Due = time.Time{}, now.Add(-time.Hour) }},
 		{"a mismatch", "fixity", "bad", func(h *reading.Health) { h.Fixity.Failures = 1 }},
 		{"an open finding", "fixity", "bad", func(h *reading.Health) { h.Findings = []reading.Finding{{}} }},
 		{"record cut", "record", "bad", func(h *reading.Health) { h.Record.Checkpoint = 9 }},
@@ -1254,7 +1264,8 @@ func TestHealthLevels(t *testing.T) {
 		{"no worker", "workers", "bad", func(h *reading.Health) { h.Workers = nil }},
 		{"a worker fell silent", "workers", "old", func(h *reading.Health) { h.Workers = append(h.Workers, reading.Worker{}) }},
 		{"a wall is missing", "sandbox", "old", func(h *reading.Health) { h.Layers = append(h.Layers, reading.Layer{Name: "y"}) }},
-		{"no wall", "sandbox", "bad", func(h *reading.Health) { h.Layers = nil }},
+		{"no wall", "sandbox", "bad", func(h *reading.Health) { h.Layers = []reading.Layer{{Name: "x"}} }},
+		{"no programs here", "sandbox", "info", func(h *reading.Health) { h.Layers = nil }},
 	} {
 		h := good
 		run := *good.Fixity
