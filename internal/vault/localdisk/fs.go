@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // FS is the small part of a file system that this package uses: a port, so that a simulated disk can take the place of
@@ -43,12 +44,47 @@ type File interface {
 // rootFS is the real file system, confined to a folder.
 type rootFS struct{ root *os.Root }
 
+// OpenFile looks at each part of the name first: os.Root never leaves the folder, but follows links inside it, whatever
+// the flags say, and a link from one file of a vault to another would let a harmless write hit the wrong one.
 func (r rootFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	f, err := r.root.OpenFile(name, flag|noFollow, perm)
+	for at := range len(name) {
+		if name[at] == '/' {
+			if _, err := r.noLink(name[:at]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if flag&os.O_EXCL != 0 {
+		f, err := r.root.OpenFile(name, flag, perm) // follows nothing
+		if err != nil {
+			return nil, err
+		}
+		return rootFile{f}, nil
+	}
+	before, err := r.noLink(name)
 	if err != nil {
 		return nil, err
 	}
+	if !before.Mode().IsRegular() { // a pipe would wait for ever
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ELOOP}
+	}
+	f, err := r.root.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !os.SameFile(before, info) {
+		_ = f.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ELOOP}
+	}
 	return rootFile{f}, nil
+}
+
+func (r rootFS) noLink(name string) (fs.FileInfo, error) {
+	info, err := r.root.Lstat(name)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		err = &fs.PathError{Op: "open", Path: name, Err: syscall.ELOOP}
+	}
+	return info, err
 }
 
 func (r rootFS) Mkdir(name string, perm fs.FileMode) error  { return r.root.Mkdir(name, perm) }

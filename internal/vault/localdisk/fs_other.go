@@ -9,7 +9,6 @@ import (
 )
 
 // The advice is Linux's; elsewhere bytes are read back through whatever cache there is (Properties.Cold is false).
-const noFollow = 0
 
 func startWrite(*os.File, int64, int64) {}
 

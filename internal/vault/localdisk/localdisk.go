@@ -324,7 +324,7 @@ func (d *Disk) takeName(ctx context.Context, at, name string) error {
 	if err != nil {
 		former = nil // mostly: there was none
 	} else {
-		defer former.Close()
+		defer former.Close() // nothing of worth is written through it
 	}
 	if err := d.fs.Rename(at, name); err != nil {
 		return translate(err)
@@ -532,7 +532,7 @@ func translate(err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w: %w", vault.ErrFull, bare(err))
 	case errors.Is(err, syscall.ELOOP):
-		return fmt.Errorf("%w: a symbolic link in the vault", vault.ErrFormat)
+		return fmt.Errorf("%w: a link, or something that is no regular file, in the vault", vault.ErrFormat)
 	}
 	return bare(err)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	"zapis/internal/vault"
@@ -246,5 +248,109 @@ func testEraseCrash(t *testing.T, open func(testing.TB) vault.Backend, step int)
 				break
 			}
 		}
+	}
+}
+
+// liar stores other bytes than it was given, and says that all is well: for one kind of file.
+type liar struct {
+	vault.Backend
+	prefix string
+	cut    bool
+}
+
+func (l *liar) harm(p []byte) []byte {
+	p = bytes.Clone(p)
+	if len(p) > 0 {
+		if l.cut {
+			return p[:len(p)-1]
+		}
+		p[len(p)/2] ^= 0x10
+	}
+	return p
+}
+
+func (l *liar) Create(ctx context.Context, name string) (vault.BlobWriter, error) {
+	w, err := l.Backend.Create(ctx, name)
+	if err != nil || !strings.HasPrefix(name, l.prefix) {
+		return w, err
+	}
+	return &liarWriter{w, l}, nil
+}
+
+type liarWriter struct {
+	vault.BlobWriter
+	l *liar
+}
+
+func (w *liarWriter) Write(p []byte) (int, error) {
+	if _, err := w.BlobWriter.Write(w.l.harm(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (l *liar) Replace(ctx context.Context, name string, data []byte) error {
+	if strings.HasPrefix(name, l.prefix) {
+		data = l.harm(data)
+	}
+	return l.Backend.Replace(ctx, name, data)
+}
+
+// testLying: what the device holds is read back, so that a storage that changes or cuts bytes in silence is never believed.
+func testLying(t *testing.T, b vault.Backend) {
+	NewVault(t, b)
+	for _, prefix := range []string{"blob/", "envelope/", "sums/", "secret/"} {
+		for _, cut := range []bool{false, true} {
+			l := &liar{Backend: b, prefix: "none", cut: cut}
+			v, err := vault.Open(t.Context(), l, vault.Passphrase([]byte(pass)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.prefix = prefix
+			batch := v.Begin(t.Context())
+			if _, err := batch.Add(t.Context(), bytes.NewReader(Noise(1, 5000)), vault.AddOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if prefix == "secret/" {
+				err = v.PutSecret(t.Context(), "lied", []byte("secret"))
+			} else {
+				_, err = batch.Commit(t.Context())
+			}
+			if !errors.Is(err, vault.ErrCorrupt) && !errors.Is(err, vault.ErrFormat) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%s (cut %v): the lie was believed: %v", prefix, cut, err)
+			}
+			if err := batch.Abort(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := b.Remove(t.Context(), "secret/lied.age"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// testRotatedMeanwhile: whoever has the vault open while another process rotates its key cannot commit to the former
+// identity.
+func testRotatedMeanwhile(t *testing.T, b vault.Backend) {
+	f := NewVault(t, b)
+	other, err := vault.Open(t.Context(), b, vault.Passphrase([]byte(pass)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := f.Vault.Begin(t.Context())
+	if _, err := batch.Add(t.Context(), bytes.NewReader(Noise(1, 50)), vault.AddOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Rekey(t.Context(), vault.RekeyOptions{Passphrase: []byte(pass), WorkFactor: 2, Rotate: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := batch.Commit(t.Context()); !errors.Is(err, vault.ErrForeign) {
+		t.Errorf("commit after a rotation by another process: %v", err)
+	}
+	if err := batch.Abort(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := f.Vault.PutSecret(t.Context(), "late", []byte("x")); !errors.Is(err, vault.ErrForeign) {
+		t.Errorf("secret after a rotation by another process: %v", err)
 	}
 }

@@ -182,6 +182,8 @@ func Run(t *testing.T, thorough bool, open func(t testing.TB) vault.Backend) {
 	t.Run("Heal", func(t *testing.T) { t.Parallel(); testHeal(t, open(t), open(t)) })
 	t.Run("Mirror", func(t *testing.T) { t.Parallel(); testMirror(t, open(t), open(t), open(t)) })
 	t.Run("Leftovers", func(t *testing.T) { t.Parallel(); testLeftovers(t, open(t)) })
+	t.Run("Lying", func(t *testing.T) { t.Parallel(); testLying(t, open(t)) })
+	t.Run("RotatedMeanwhile", func(t *testing.T) { t.Parallel(); testRotatedMeanwhile(t, open(t)) })
 	t.Run("FailedCalls", func(t *testing.T) { t.Parallel(); testFailedCalls(t, open, step(1, 9)) })
 	t.Run("RekeyCrash", func(t *testing.T) { t.Parallel(); testRekeyCrash(t, open, step(1, 17)) })
 	t.Run("EraseCrash", func(t *testing.T) { t.Parallel(); testEraseCrash(t, open, step(1, 5)) })
