@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -73,6 +74,20 @@ func TestAlteredCheckpointIsRefused(t *testing.T) {
 	_, other, _ := keys(t, 2)
 	if _, err := Open(signed, other); !errors.Is(err, ErrCheckpoint) {
 		t.Errorf("another key of the same name accepts it: %v", err)
+	}
+}
+
+// The right key under a text of another origin: a key may sign other things than checkpoints of its own tree.
+func TestAnotherOriginIsRefused(t *testing.T) {
+	t.Parallel()
+	s, v, _ := keys(t, 1)
+	text := Checkpoint{Origin: "zapis.example/other", Size: 7, Root: LeafHash(nil)}.Text()
+	signed, err := note.Sign(&note.Note{Text: text}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(signed, v); !errors.Is(err, ErrCheckpoint) {
+		t.Errorf("opened: %v", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/mod/sumdb/note"
 	"pgregory.net/rapid"
 
 	"zapis/internal/archive"
@@ -258,6 +259,68 @@ func TestEveryManipulationIsNamed(t *testing.T) {
 				t.Errorf("found %q, want only %q", got, c.want)
 			}
 		})
+	}
+}
+
+// Notes that the right key signed and that are no checkpoints of this record.
+func TestOddNotesAreRefused(t *testing.T) {
+	t.Parallel()
+	m, vkey := custodytest.Sample()
+	skey, _, err := tlog.GenerateKey(custodytest.Random(), custody.Origin(custodytest.VaultID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := tlog.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := strings.SplitAfter(string(m.Checkpoints[2].Note), "\n")
+	origin, size, root := body[0], body[1], body[2]
+	sign := func(text string) []byte {
+		signed, err := note.Sign(&note.Note{Text: text}, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	if r := run(t, m, options(t, vkey, sign(origin+size+root))); !r.OK() || r.Outside != 1 {
+		t.Fatalf("the same text signed again: %+v", r)
+	}
+	for name, text := range map[string]string{
+		"another origin": "zapis.example/other\n" + size + root,
+		"a receipt":      "zapis receipt v1\n" + size + root,
+		"extension":      origin + size + root + "more\n",
+		"two lines":      origin + size,
+		"leading zero":   origin + "07\n" + root,
+		"negative":       origin + "-7\n" + root,
+		"short root":     origin + size + "AAAA\n",
+	} {
+		got := names(run(t, m, options(t, vkey, sign(text))))
+		if !slices.Equal(got, []string{"checkpoint-altered checkpoint from outside 1"}) {
+			t.Errorf("%s: found %q", name, got)
+		}
+	}
+	// A witness beside the right key is passed over; alone it is nothing.
+	other, _, err := tlog.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{5}, 64)), "witness.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	witness, err := tlog.NewSigner(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for signers, want := range map[bool]int{true: 1, false: 0} {
+		with := []note.Signer{witness}
+		if signers {
+			with = append(with, signer)
+		}
+		signed, err := note.Sign(&note.Note{Text: origin + size + root}, with...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := run(t, m, options(t, vkey, signed)); r.Outside != want || r.OK() != signers {
+			t.Errorf("witness, ours %v: %+v", signers, r)
+		}
 	}
 }
 
