@@ -70,7 +70,7 @@ func smallOn(t *testing.T, env []string, global ...string) (*home, string) {
 	}
 	h := newHome(t, global...)
 	h.env = env
-	h.ok("init")
+	h.ok("init", "--work-factor", "12")
 	acc := h.accession("On another backend")
 	h.ok("ingest", "--accession", acc, disk)
 	h.ok("accession", "close", acc)

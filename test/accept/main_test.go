@@ -102,11 +102,11 @@ func newHome(t *testing.T, global ...string) *home {
 	return h
 }
 
-// initialised is newHome and `zapis init`.
+// initialised is newHome and `zapis init`, with a passphrase that is cheap to open, since every command opens it.
 func initialised(t *testing.T, global ...string) *home {
 	t.Helper()
 	h := newHome(t, global...)
-	h.ok("init")
+	h.ok("init", "--work-factor", "12")
 	return h
 }
 
