@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ func (c *ingestCmd) Run(k *call) error {
 		return err
 	}
 	return k.with(app.Options{Writes: true}, func(a *app.App) error {
+		// The garbage of a run over many small files is collected well before it amounts to anything.
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(160 << 20))
 		show := k.ingestProgress()
 		res, err := a.Ingest.Ingest(k.ctx, a.Agent, c.Accession, c.Path, show.told)
 		show.end()
