@@ -25,6 +25,8 @@ func inspect(src Source, s sniffed, p *Probe) error {
 		err = inspectClock(src, s.demuxer, p)
 	case "dhav":
 		err = inspectDAV(src, p)
+	case "jpeg_pipe", "tiff_pipe":
+		p.createdAt(readExif(src, s.format).taken)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errSource, err)

@@ -73,8 +73,11 @@ func FuzzContainer(f *testing.F) {
 				}
 			}
 		}
-		_ = jpegOrientation(b)
-		_ = tiffOrientation(b)
+		for _, e := range []exif{exifOfJPEG(b), exifOf(b)} {
+			if e.orientation < 1 || e.orientation > 8 || len(e.taken) > 128 {
+				t.Fatalf("%+v", e)
+			}
+		}
 	})
 }
 

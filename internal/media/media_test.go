@@ -330,6 +330,7 @@ func TestProbeFacts(t *testing.T) {
 		{"junk.mp4", "mov", func(p Probe) bool { return has(p, AnomalyJunkBefore) && p.Offset == 3000 }},
 		{"list.avi", "playlist", func(p Probe) bool { return has(p, AnomalyRefused) && p.Reason == "refused-container" }},
 		{"text.mp4", "text", func(p Probe) bool { return p.Reason == "not-media" && p.Kind == archive.KindDocument }},
+		{"photo.jpg", "jpeg", func(p Probe) bool { return p.CreatedAt == "2020-08-14T11:00:00" && p.Kind == archive.KindImage }},
 		{"empty.mp4", "empty", func(p Probe) bool { return p.Reason == "not-media" }},
 		{"paper.pdf", "pdf", func(p Probe) bool { return p.Pages == 2 }},
 		{"noextension", "matroska", func(p Probe) bool { a, bad := p.ExtensionAnomaly(""); return bad && a.Code == AnomalyExtension }},

@@ -157,7 +157,7 @@ func (t *Tools) Image(ctx context.Context, src Source, p Probe) (Image, error) {
 	}
 	defer f.close()
 	vf := fmt.Sprintf("%sscale=w='max(1,round(iw*min(1,min(%d/iw,%d/ih))))':h='max(1,round(ih*min(1,min(%d/iw,%d/ih))))':flags=area,setsar=1,format=yuvj420p",
-		turn(orientation(src, s)), stillWidth, stillHeight, stillWidth, stillHeight)
+		turn(readExif(from(src, s), s.format).orientation), stillWidth, stillHeight, stillWidth, stillHeight)
 	var picture bytes.Buffer
 	var progress progress
 	// Turned here and not by ffmpeg, whose versions differ in whether they turn pictures.
@@ -214,62 +214,106 @@ func turn(orientation int) string {
 	return ""
 }
 
-// orientation reads the Exif orientation of a JPEG or TIFF, 1 to 8; 1 if there is none.
-func orientation(src Source, s sniffed) int {
-	body := from(src, s)
-	b := make([]byte, min(256<<10, body.Size()))
-	if _, err := readFull(body, b, 0); err != nil {
-		return 1
-	}
-	switch s.format {
-	case "tiff":
-		return tiffOrientation(b)
-	case "jpeg":
-		return jpegOrientation(b)
-	}
-	return 1
+// exif is what is taken from the Exif block of a picture. Nothing else of it is looked at: places and makers' names
+// stay in the original.
+type exif struct {
+	orientation int    // 1 to 8
+	taken       string // as in the block, "2006:01:02 15:04:05", perhaps followed by a zone "+03:00"; empty if none
 }
 
-func jpegOrientation(b []byte) int {
+// readExif reads the Exif block of a JPEG or the directory of a TIFF.
+func readExif(body Source, format string) exif {
+	none := exif{orientation: 1}
+	b := make([]byte, min(256<<10, body.Size()))
+	if _, err := readFull(body, b, 0); err != nil {
+		return none
+	}
+	switch format {
+	case "tiff":
+		return exifOf(b)
+	case "jpeg":
+		return exifOfJPEG(b)
+	}
+	return none
+}
+
+func exifOfJPEG(b []byte) exif {
+	none := exif{orientation: 1}
 	for at := 2; at+4 <= len(b) && b[at] == 0xff; {
 		marker, n := b[at+1], int(binary.BigEndian.Uint16(b[at+2:]))
 		if marker == 0xda || n < 2 || at+2+n > len(b) {
-			return 1
+			return none
 		}
 		if body := b[at+4 : at+2+n]; marker == 0xe1 && bytes.HasPrefix(body, []byte("Exif\x00\x00")) {
-			return tiffOrientation(body[6:])
+			return exifOf(body[6:])
 		}
 		at += 2 + n
 	}
-	return 1
+	return none
 }
 
-func tiffOrientation(b []byte) int {
+// exifOf reads the first directory of a TIFF structure, and the Exif directory that it leads to.
+func exifOf(b []byte) exif {
+	out := exif{orientation: 1}
 	if len(b) < 8 {
-		return 1
+		return out
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if b[0] == 'M' {
 		order = binary.BigEndian
 	}
-	at := int64(order.Uint32(b[4:]))
-	if at+2 > int64(len(b)) {
-		return 1
-	}
-	n := int(order.Uint16(b[at:]))
-	for i := range n {
-		e := at + 2 + int64(i)*12
-		if e+12 > int64(len(b)) {
-			return 1
+	var zone, changed, sub string
+	text := func(e []byte) string {
+		n, at := int64(order.Uint32(e[4:])), int64(order.Uint32(e[8:]))
+		switch {
+		case order.Uint16(e[2:]) != 2 || n > 64:
+			return ""
+		case n <= 4:
+			return string(e[8 : 8+n])
+		case at+n > int64(len(b)):
+			return ""
 		}
-		if order.Uint16(b[e:]) == 0x0112 {
-			if v := int(order.Uint16(b[e+8:])); v >= 1 && v <= 8 {
-				return v
+		return string(bytes.TrimRight(b[at:at+n], "\x00 "))
+	}
+	directory := func(at int64, use func(tag uint16, entry []byte)) {
+		if at < 8 || at+2 > int64(len(b)) {
+			return
+		}
+		for i := range int64(order.Uint16(b[at:])) {
+			e := at + 2 + i*12
+			if e+12 > int64(len(b)) {
+				return
 			}
-			return 1
+			use(order.Uint16(b[e:]), b[e:e+12])
 		}
 	}
-	return 1
+	var lead int64
+	directory(int64(order.Uint32(b[4:])), func(tag uint16, e []byte) {
+		switch tag {
+		case 0x0112:
+			if v := int(order.Uint16(e[8:])); v >= 1 && v <= 8 {
+				out.orientation = v
+			}
+		case 0x0132:
+			changed = text(e)
+		case 0x8769:
+			lead = int64(order.Uint32(e[8:]))
+		}
+	})
+	directory(lead, func(tag uint16, e []byte) {
+		switch tag {
+		case 0x9003:
+			sub = text(e)
+		case 0x9011:
+			zone = text(e)
+		}
+	})
+	if out.taken = sub; sub == "" {
+		out.taken = changed
+	} else {
+		out.taken += zone
+	}
+	return out
 }
 
 // refusal turns what the probe found into the error of every later pass.

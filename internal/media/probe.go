@@ -353,20 +353,31 @@ func (p *Probe) writer() {
 // created takes the container's creation time if it is one.
 func (p *Probe) created() {
 	for _, k := range []string{"com.apple.quicktime.creationdate", "creation_time", "ICRD", "DateTimeOriginal", "date"} {
-		v := strings.TrimSpace(p.Tags[k])
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05-0700", "2006-01-02 15:04:05", "2006:01:02 15:04:05", "2006-01-02"} {
-			at, err := time.Parse(layout, v)
-			if err != nil || at.Year() < 1980 || at.Year() > 2100 {
-				continue
-			}
-			if strings.Contains(layout, "07") {
-				p.CreatedAt = at.Format(time.RFC3339)
-			} else {
-				p.CreatedAt = at.Format("2006-01-02T15:04:05")
-			}
+		if p.createdAt(p.Tags[k]) {
 			return
 		}
 	}
+}
+
+// createdAt takes a time if it is one, and a possible one.
+func (p *Probe) createdAt(v string) bool {
+	v = strings.TrimSpace(v)
+	for _, layout := range []string{
+		time.RFC3339Nano, "2006-01-02T15:04:05-0700", "2006-01-02 15:04:05", "2006:01:02 15:04:05-07:00", "2006:01:02 15:04:05",
+		time.ANSIC, "2006-01-02",
+	} {
+		at, err := time.Parse(layout, v)
+		if err != nil || at.Year() < 1980 || at.Year() > 2100 {
+			continue
+		}
+		if strings.Contains(layout, "07") {
+			p.CreatedAt = at.Format(time.RFC3339)
+		} else {
+			p.CreatedAt = at.Format("2006-01-02T15:04:05")
+		}
+		return true
+	}
+	return false
 }
 
 func seconds(s string) float64 {

@@ -391,3 +391,33 @@ func TestDAVClock(t *testing.T) {
 		}
 	})
 }
+
+// TestExif reads a block with a directory of its own and a zone, in both byte orders.
+func TestExif(t *testing.T) {
+	t.Parallel()
+	for _, order := range []binary.AppendByteOrder{binary.BigEndian, binary.LittleEndian} {
+		b := []byte("MM\x00*")
+		if order == binary.AppendByteOrder(binary.LittleEndian) {
+			b = []byte("II*\x00")
+		}
+		b = order.AppendUint32(b, 8)
+		entry := func(tag, kind uint16, count, value uint32) {
+			b = order.AppendUint32(order.AppendUint32(order.AppendUint16(order.AppendUint16(b, tag), kind), count), value)
+		}
+		b = order.AppendUint16(b, 1)
+		entry(0x8769, 4, 1, 26)
+		b = order.AppendUint32(b, 0)
+		b = order.AppendUint16(b, 2) // at 26
+		entry(0x9003, 2, 20, 56)
+		entry(0x9011, 2, 7, 76)
+		b = order.AppendUint32(b, 0)
+		b = append(b, "2020:08:12 13:45:07\x00+03:00\x00"...)
+		var p Probe
+		if e := exifOf(b); e.orientation != 1 || !p.createdAt(e.taken) || p.CreatedAt != "2020-08-12T13:45:07+03:00" {
+			t.Errorf("%+v %s", e, p.CreatedAt)
+		}
+		for n := range b {
+			_ = exifOf(b[:n])
+		}
+	}
+}
