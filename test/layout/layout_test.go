@@ -174,7 +174,7 @@ var homes = map[string][]string{
 	"github.com/danielgtaylor/huma/v2":    {"internal/web"},
 	"github.com/elastic/go-seccomp-bpf":   {"internal/sandbox"},
 	"github.com/go-webauthn/webauthn":     {"internal/account"},
-	"github.com/jackc/pgx/v5":             {"internal/store", "internal/job"},
+	"github.com/jackc/pgx/v5":             {"internal/store", "internal/job", "internal/custody/rows"},
 	"github.com/landlock-lsm/go-landlock": {"internal/sandbox"},
 	"github.com/lmittmann/tint":           {"cmd/zapis", "internal/app"},
 	"github.com/minio/minio-go/v7":        {"internal/vault/s3", "internal/vault/vaulttest"},
