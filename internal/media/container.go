@@ -54,7 +54,7 @@ func inspectMovie(src Source, p *Probe) error {
 	if m.moov.size == 0 || m.fragmented {
 		return nil
 	}
-	t, err := parseVideoTrack(m.moovBody)
+	t, err := parseVideoTrack(m.moovBody, src.Size())
 	if err != nil {
 		return nil // ffprobe will say what it thinks of it
 	}
@@ -447,7 +447,7 @@ func windows(src Source, demuxer string, n int) ([]extent, error) {
 		piece    = 2 << 20
 	)
 	list := []extent{{0, min(headSize, src.Size())}}
-	buf := make([]byte, piece)
+	buf := make([]byte, min(piece, src.Size()))
 	for i := range n {
 		at := list[0].size + (src.Size()-list[0].size)*int64(i)/int64(n)
 		if demuxer == "mpegts" {

@@ -52,7 +52,7 @@ func FuzzContainer(f *testing.F) {
 			}
 		}
 		if m, err := walkMovie(src); err == nil {
-			if track, err := parseVideoTrack(m.moovBody); err == nil {
+			if track, err := parseVideoTrack(m.moovBody, src.Size()); err == nil {
 				if keys := track.keyFrames(10, src.Size()); len(keys) > 0 {
 					r, n := track.extract(src, keys)
 					if got, err := io.Copy(io.Discard, r); err != nil || got != n {

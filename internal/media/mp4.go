@@ -16,7 +16,7 @@ var errBoxes = errors.New("boxes do not hold together")
 const (
 	maxMoov     = 128 << 20 // an index of 24 hours has about 30 MB
 	maxTopBoxes = 4096      // looked at in one file: each costs a read
-	maxSamples  = 16 << 20
+	maxSamples  = 8 << 20   // of an original: 93 hours at 25 frames a second
 	maxTracks   = 32
 )
 
@@ -256,8 +256,9 @@ type videoTrack struct {
 	hidden  bool // the edit list leaves material out
 }
 
-// parseVideoTrack reads the first video track of an index into samples, all of them.
-func parseVideoTrack(moov []byte) (videoTrack, error) {
+// parseVideoTrack reads the first video track of an index into samples, all of them. size is that of the file: an
+// index may claim millions of samples in a few bytes, and those that cannot be there are left out.
+func parseVideoTrack(moov []byte, size int64) (videoTrack, error) {
 	var t videoTrack
 	found := false
 	err := children(moov, func(kind string, trak []byte) error {
@@ -269,7 +270,7 @@ func parseVideoTrack(moov []byte) (videoTrack, error) {
 			return nil
 		}
 		found = true
-		return t.parse(trak)
+		return t.parse(trak, size)
 	})
 	if err == nil && !found {
 		err = errBoxes
@@ -277,7 +278,7 @@ func parseVideoTrack(moov []byte) (videoTrack, error) {
 	return t, err
 }
 
-func (t *videoTrack) parse(trak []byte) error {
+func (t *videoTrack) parse(trak []byte, size int64) error {
 	t.tkhd, _ = path(trak, "tkhd")
 	mdhd, ok := path(trak, "mdia", "mdhd")
 	if !ok || len(mdhd) < 20 {
@@ -318,6 +319,9 @@ func (t *videoTrack) parse(trak []byte) error {
 	same, count := u32(b, 1), u32(b, 2)
 	if count == 0 || count > maxSamples || same == 0 && uint64(count)*4 > uint64(len(b)-12) {
 		return errBoxes
+	}
+	if same != 0 {
+		count = uint32(min(int64(count), size/int64(same)+1))
 	}
 	t.samples = make([]sample, count)
 	for i := range t.samples {

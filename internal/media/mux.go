@@ -253,6 +253,7 @@ const (
 	maxInit  = 1 << 20
 	maxMoof  = 16 << 20
 	maxFrags = 1 << 20
+	maxOut   = 16 << 20 // samples of a working copy: 72 hours at 60 a second
 )
 
 // defragment reads the whole stream. An error of w is given as it is.
@@ -542,8 +543,8 @@ func (t *outTrack) run(trun []byte, def trackDefaults, moof int64) (pendingRun, 
 			fields += 4
 		}
 	}
-	if n == 0 || n > maxSamples || uint64(len(rest)) != uint64(n)*uint64(fields) || fields == 0 && n > 4096 ||
-		len(t.sizes)+int(n) > maxSamples || p.at < 0 {
+	if n == 0 || n > maxOut || uint64(len(rest)) != uint64(n)*uint64(fields) || fields == 0 && n > 4096 ||
+		len(t.sizes)+int(n) > maxOut || p.at < 0 {
 		return pendingRun{}, bad
 	}
 	for i := range n {

@@ -131,7 +131,7 @@ func (t *Tools) quickPlans(ctx context.Context, body Source, s sniffed, p Probe,
 		if m.moov.size == 0 || m.fragmented {
 			break
 		}
-		track, err := parseVideoTrack(m.moovBody)
+		track, err := parseVideoTrack(m.moovBody, body.Size())
 		if err != nil {
 			break
 		}

@@ -421,3 +421,28 @@ func TestExif(t *testing.T) {
 		}
 	}
 }
+
+// TestIndexBomb: an index that claims millions of samples in a few bytes takes no memory for them.
+func TestIndexBomb(t *testing.T) {
+	t.Parallel()
+	var w boxes
+	w.box("trak", func() {
+		w.box("mdia", func() {
+			w.box("mdhd", func() { w.u32(0, 0, 0, 1000, 0, 0) })
+			w.box("hdlr", func() { w.u32(0, 0); w.u8([]byte("vide")...); w.u32(0, 0, 0) })
+			w.box("minf", func() {
+				w.box("stbl", func() {
+					w.box("stsd", func() { w.u32(0, 0) })
+					w.box("stsz", func() { w.u32(0, 1, maxSamples) })
+					w.box("stts", func() { w.u32(0, 1, maxSamples, 40) })
+					w.box("stsc", func() { w.u32(0, 1, 1, maxSamples, 1) })
+					w.box("stco", func() { w.u32(0, 1, 0) })
+				})
+			})
+		})
+	})
+	track, err := parseVideoTrack(w.b, 1000)
+	if err != nil || len(track.samples) > 1001 {
+		t.Errorf("%d samples, %v", len(track.samples), err)
+	}
+}
