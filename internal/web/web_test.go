@@ -301,11 +301,10 @@ func TestSurfaceIsWhole(t *testing.T) {
 
 // object is what a route is asked about, and what policy is told about it.
 type object struct {
-	name                             string
-	item, derivative, accession, job string
-	absent                           bool
-	about, accessionAbout, jobItem   policy.Object
-	technical, hasBytes, closed      bool
+	name                        string
+	item, derivative, accession string
+	absent, hasBytes            bool
+	about, accessionAbout       policy.Object
 }
 
 func (s *site) objects() []object {
