@@ -347,6 +347,55 @@ func TestBrokenStaysBroken(t *testing.T) {
 	}
 }
 
+// TestRepeatedErasureIsDurable: an erasure whose folder could not be synced is visible, but not on the device. Repeating it
+// after a restart must write again, or the erased key comes back with the next power cut.
+func TestRepeatedErasureIsDurable(t *testing.T) {
+	t.Parallel()
+	hits := 0
+	for k := 1; ; k++ {
+		f := fresh(t, 1)
+		disk := localdisk.New(f)
+		v, err := vault.Open(t.Context(), disk, vault.Passphrase([]byte(pass)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := vaulttest.Seal(t, v, pieces[0], pieces[2])
+		at, n, op := f.Ops()+k, f.Ops(), ""
+		f.Trace(func(o, _ string) {
+			if n++; n == at {
+				op = o
+			}
+		})
+		f.FailAt(at, syscall.EIO, false)
+		err = v.Erase(t.Context(), vaulttest.Ref(c, 0))
+		if op == "" {
+			break
+		}
+		if op != "syncdir" {
+			continue
+		}
+		if err == nil {
+			t.Fatal("an erasure that was not synced was acknowledged")
+		}
+		hits++
+		if v, err = vault.Open(t.Context(), localdisk.New(f), vault.Passphrase([]byte(pass))); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Erase(t.Context(), vaulttest.Ref(c, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if v, err = vault.Open(t.Context(), localdisk.New(f.Reboot()), vault.Passphrase([]byte(pass))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Reader(t.Context(), vaulttest.Ref(c, 0)); !errors.Is(err, vault.ErrErased) {
+			t.Errorf("failed folder sync %d: after the cut: %v", hits, err)
+		}
+	}
+	if hits < 2 {
+		t.Errorf("%d folder syncs were made to fail", hits)
+	}
+}
+
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	f := fresh(t, 1)

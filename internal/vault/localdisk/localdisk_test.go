@@ -82,6 +82,13 @@ func TestNoLinkIsFollowed(t *testing.T) {
 			t.Errorf("a link's target has become %q, %v", got, err)
 		}
 	}
+	if err := os.Symlink("key", filepath.Join(root, "secret")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.Open(ctx, "secret/real.age"); err == nil {
+		t.Error("a file was opened behind a linked folder")
+		r.Close()
+	}
 	if err := os.Symlink(filepath.Dir(outside), filepath.Join(root, "blob")); err != nil {
 		t.Fatal(err)
 	}
