@@ -13,6 +13,9 @@ const flags = ['--no-sandbox', '--disable-background-networking', '--disable-com
 
 export const problems = [];
 export const problem = (text) => { problems.push(text); console.error('  PROBLEM ' + text); };
+// tolerate lets console lines pass that a step provokes on purpose.
+let tolerated = null;
+export const tolerate = (pattern) => { tolerated = pattern; };
 export const say = (text) => console.log(text);
 
 export function browserPath() {
@@ -34,7 +37,7 @@ export async function open(browser, base, options = {}) {
   const page = await context.newPage();
   const origin = new URL(base).origin;
   page.on('console', (m) => {
-    if (m.type() === 'error' && !/status of (404|401|403|429|409|400)/.test(m.text())) problem(`console: ${m.text()} at ${m.location().url}`);
+    if (m.type() === 'error' && !tolerated?.test(m.text()) && !/status of (404|401|403|429|409|400)/.test(m.text())) problem(`console: ${m.text()} at ${m.location().url}`);
   });
   page.on('pageerror', (e) => problem(`script: ${e.message}`));
   page.on('request', (r) => { if (!r.url().startsWith(origin + '/') && !r.url().startsWith('blob:' + origin)) problem(`foreign request: ${new URL(r.url()).origin}`); });

@@ -306,10 +306,13 @@ func (s *server) items(w http.ResponseWriter, r *http.Request) {
 	if q.Get("order") == "oldest" {
 		way, i = 1, 0
 	}
-	if at, err := time.Parse(time.DateOnly, q.Get("at")); err == nil {
-		if way < 0 {
+	at, err := time.Parse(time.RFC3339Nano, q.Get("at"))
+	if err != nil {
+		if at, err = time.Parse(time.DateOnly, q.Get("at")); err == nil && way < 0 {
 			at = at.AddDate(0, 0, 1)
 		}
+	}
+	if err == nil {
 		for i >= 0 && i < s.n && (way < 0 && !s.at(i).Before(at) || way > 0 && s.at(i).Before(at)) {
 			i += way
 		}

@@ -41,15 +41,15 @@ export class Desk {
   #abort = new AbortController();
   // keep is set by the list: it holds what one looks at in its place while rows come and go around it.
   keep: (change: () => void) => Promise<void> = async (change) => change();
-  top: () => void = () => {};
+  top: (id: string) => void = () => {};
 
   start(): void {
     window.addEventListener('popstate', () => {
       this.place = read(location.search);
       this.current = this.place.item;
-      void this.load();
+      void this.load('all', this.current);
     });
-    void this.load();
+    void this.load('all', this.current);
   }
 
   #params(order = this.place.order): URLSearchParams {
@@ -64,8 +64,8 @@ export class Desk {
     this.problem = e instanceof Refused ? (e.status === 401 ? 'common.ended' : 'archive.error') : 'common.offline';
   }
 
-  // load reads the list at the place, and the figures beside it.
-  async load(what: 'all' | 'list' = 'all'): Promise<void> {
+  // load reads the list at the place, and the figures beside it. reveal is an item that must be in sight, if the filters let it.
+  async load(what: 'all' | 'list' = 'all', reveal = ''): Promise<void> {
     const run = ++this.#run;
     this.#abort.abort();
     this.#abort = new AbortController();
@@ -77,11 +77,19 @@ export class Desk {
     try {
       const figures = what === 'all' ? Promise.all([get<Days>('/api/days', query(this.place), signal), get<Facets>('/api/facets', query(this.place), signal)]) : null;
       figures?.catch(() => {}); // answered for below
-      const page = await get<Items>('/api/items', p, signal);
+      let page = await get<Items>('/api/items', p, signal);
+      if (reveal && !page.items?.some((r) => r.id === reveal)) {
+        // Its day is a long one, or no day was named: begin right at the item. One that is not there any more changes nothing.
+        const one = await get<Peek>(`/api/items/${reveal}`, undefined, signal).catch(() => null);
+        if (one) {
+          p.set('at', new Date(Date.parse(one.at) + (this.place.order === 'newest' ? 1000 : -1000)).toISOString());
+          page = await get<Items>('/api/items', p, signal);
+        }
+      }
       if (run !== this.#run) return;
       const rows = page.items ?? [];
-      this.win = { rows, before: this.place.at && rows[0] ? cursorOf(rows[0]) : null, after: page.next };
-      this.top();
+      this.win = { rows, before: p.has('at') && rows[0] ? cursorOf(rows[0]) : null, after: page.next };
+      this.top(reveal);
       if (this.current && !rows.some((r) => r.id === this.current)) this.current = '';
       this.loading = false;
       if (figures) {
