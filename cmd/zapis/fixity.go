@@ -139,13 +139,23 @@ func (c *fixityCheckCmd) locked(k *call) error {
 			k.say("NOT AS SUMMED  %s  (%s)", f.Name, f.Code)
 		}
 	}
+	for _, name := range rep.Unlisted {
+		if k.JSON {
+			k.json(map[string]any{"type": "unlisted", "name": name})
+		} else {
+			k.say("not listed    %s", name)
+		}
+	}
+	if len(rep.Unlisted) > 0 {
+		k.warn("files that no sums file lists were not checked: an interrupted run left them, or their sums are lost; zapis fsck tells which")
+	}
 	if k.JSON {
 		k.json(map[string]any{
 			"type": "result", "ok": rep.OK(), "vault": rep.Vault, "files": rep.Files, "bytes": rep.Bytes, "failures": len(rep.Failures),
 			"unlisted": len(rep.Unlisted), "seconds": rep.Elapsed.Seconds(),
 		})
 	} else {
-		k.say("%d files, %s read in %s; %d do not agree; %d leftovers of interrupted runs", rep.Files, size(rep.Bytes), rep.Elapsed.Round(time.Second/10), len(rep.Failures), len(rep.Unlisted))
+		k.say("%d files, %s read in %s; %d do not agree; %d listed nowhere", rep.Files, size(rep.Bytes), rep.Elapsed.Round(time.Second/10), len(rep.Failures), len(rep.Unlisted))
 	}
 	if !rep.OK() {
 		return fmt.Errorf("%w: %d files do not agree", app.ErrNotVerified, len(rep.Failures))
