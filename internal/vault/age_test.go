@@ -20,11 +20,15 @@ import (
 	"zapis/internal/vault/vaulttest"
 )
 
+// ageFolder is where the command was built, if a test asked for it.
+var ageFolder string
+
 var buildAge = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "zapis-age-")
 	if err != nil {
 		return "", err
 	}
+	ageFolder = dir
 	bin := filepath.Join(dir, "age")
 	// The command needs modules that the product does not, so that it is a tool of the test server's module.
 	source, err := filepath.Abs(filepath.Join("..", "..", "test", "s3server"))
@@ -40,8 +44,8 @@ var buildAge = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if bin, err := buildAge(); err == nil && os.Getenv("ZAPIS_TEST_KEEP_AGE") == "" {
-		_ = os.RemoveAll(filepath.Dir(bin))
+	if ageFolder != "" {
+		_ = os.RemoveAll(ageFolder)
 	}
 	os.Exit(code)
 }
