@@ -124,7 +124,10 @@ func (b *bench) race(runners []contender, from set, rounds func(contender) int, 
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 			r.take[c.name] = append(r.take[c.name], s)
-			line := fmt.Sprintf("round %d  %-14s take in %7s  processor %7s  memory %6s", round+1, c.name, seconds(s.Wall), seconds(s.CPU), text(float64(s.Peak)/(1<<20), "MiB"))
+			line := fmt.Sprintf("round %d  %-14s take in %7s  processor %7s", round+1, c.name, seconds(s.Wall), seconds(s.CPU))
+			if !c.many {
+				line += "  memory " + text(float64(s.Peak)/(1<<20), "MiB")
+			}
 			if check {
 				b.cool()
 				s, err := c.check(b.ctx, at, from.Dir)
