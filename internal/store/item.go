@@ -116,7 +116,7 @@ func (tx *Tx) AddItem(ctx context.Context, i *archive.Item) error {
 func (tx *Tx) Item(ctx context.Context, s archive.Scope, id string) (archive.Item, error) {
 	var p part
 	p.add(`SELECT `+itemColumns+` FROM item WHERE id = ?`, id)
-	within(&p, s, "")
+	within(&p, s, plain)
 	return one(ctx, tx, scanItem, p.text.String(), p.args...)
 }
 
@@ -141,7 +141,7 @@ func (tx *Tx) ItemByReference(ctx context.Context, s archive.Scope, ref string) 
 	}
 	var p part
 	p.add(`SELECT `+itemColumns+` FROM item WHERE accession_no = ? AND number = ?`, span.accession, span.from)
-	within(&p, s, "")
+	within(&p, s, plain)
 	return one(ctx, tx, scanItem, p.text.String(), p.args...)
 }
 

@@ -321,12 +321,7 @@ func itemsQuery(s archive.Scope, q Query, span *referenceSpan, place Cursor, lim
 				in(p, hidden(d.column), d.values)
 			}
 		}
-		p.add(` AND state <> 'erased'`)
-		p.addIf(!s.Quarantined, ` AND state <> 'quarantined'`)
-		p.addIf(s.MaxDifficulty >= 0, ` AND `+hidden("difficulty")+` <= ?`, s.MaxDifficulty)
-		if !s.All && len(q.Accessions) > 0 {
-			in(p, hidden("accession_id"), s.Accessions)
-		}
+		within(p, s, hidden)
 		if span != nil {
 			span.narrow(p, "")
 		}
@@ -392,7 +387,7 @@ func source(p *part, s archive.Scope, q Query, span *referenceSpan, needDay, nee
 			sums = "1 AS n, duration, size AS bytes"
 		}
 		p.add(`SELECT ` + day + ` AS day, accession_id, kind, state, difficulty, ` + camera + ` AS camera, ` + sums + ` FROM ` + table + ` WHERE 1 = 1`)
-		within(p, s, "")
+		within(p, s, plain)
 		if span != nil && span.whole {
 			p.add(` AND accession_id IN (SELECT id FROM accession WHERE number = ?)`, span.accession)
 		}

@@ -5,14 +5,17 @@ import "zapis/internal/archive"
 // seesNothing says whether a scope leaves nothing to see, so that no question need be asked.
 func seesNothing(s archive.Scope) bool { return !s.All && len(s.Accessions) == 0 }
 
-// within adds the access rule of a scope to a query over items (or a roll-up of them). It is spliced into every list;
-// prefix is "" or a table name with a dot.
-func within(p *part, s archive.Scope, prefix string) {
-	p.add(" AND " + prefix + "state <> 'erased'")
-	p.addIf(!s.Quarantined, " AND "+prefix+"state <> 'quarantined'")
-	p.addIf(s.MaxDifficulty >= 0, " AND "+prefix+"difficulty <= ?", s.MaxDifficulty)
+// within adds the access rule of a scope to a query over items (or a roll-up of them). It is the only place that knows
+// the rule, and is spliced into every list; column gives a column its prefix or wrapping.
+func within(p *part, s archive.Scope, column func(string) string) {
+	p.add(" AND " + column("state") + " <> 'erased'")
+	p.addIf(!s.Quarantined, " AND "+column("state")+" <> 'quarantined'")
+	p.addIf(s.MaxDifficulty >= 0, " AND "+column("difficulty")+" <= ?", s.MaxDifficulty)
 	if !s.All {
-		in(p, prefix+"accession_id", s.Accessions)
+		in(p, column("accession_id"), s.Accessions)
 		p.addIf(len(s.Accessions) == 0, " AND 1 = 0")
 	}
 }
+
+// plain leaves a column as it is.
+func plain(column string) string { return column }
