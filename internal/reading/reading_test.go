@@ -291,6 +291,33 @@ func TestScope(t *testing.T) {
 	}
 }
 
+// A page that the scope thinned out afterwards would tell by its holes how much there is that may not be seen.
+func TestPagesHaveNoHoles(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	for _, role := range []archive.Role{archive.RoleReviewer, archive.RoleArchivist} {
+		r := w.Reader(role, false)
+		want, err := w.Reading.Count(t.Context(), r, reading.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, n := reading.Cursor{}, int64(0)
+		for {
+			items, next, err := w.Reading.Browse(t.Context(), r, reading.Query{}, at, 1)
+			if err != nil || len(items) != 1 {
+				t.Fatalf("%s: page %d has %d items, %v", role, n+1, len(items), err)
+			}
+			n++
+			if at = next; at.IsZero() {
+				break
+			}
+		}
+		if n != want.Count {
+			t.Errorf("%s: %d pages of one for %d items", role, n, want.Count)
+		}
+	}
+}
+
 func TestFacetsAndDaysStayInScope(t *testing.T) {
 	t.Parallel()
 	w := world(t)
