@@ -374,23 +374,57 @@ type Facets struct {
 	Kinds, States, Accessions, Cameras, Difficulties []Facet
 }
 
-// source adds a FROM that holds the cells of a query: rows of the roll-up, and the items themselves for what a roll-up
-// cannot know, which is a part of a day or a reference. With needDay each cell has its day, else day is anything; with
-// needCamera it has its camera.
-func source(p *part, s archive.Scope, q Query, span *referenceSpan, needDay, needCamera bool) {
+// What sums are grouped by.
+const (
+	byNothing = ""
+	byDay     = "day"
+	byCell    = "accession_id, kind, state, camera, difficulty"
+)
+
+// sums writes a query for the number, duration and bytes of items by one of the above. It adds up pieces, each summed
+// by itself: rows of the roll-up, and items for what a roll-up cannot know, which is a part of a day or a reference.
+// Only the dimensions in dims narrow it.
+func sums(s archive.Scope, q Query, span *referenceSpan, by string, dims []dimension) *part {
+	p := &part{}
+	columns, group := by, ""
+	if by != byNothing {
+		columns, group = by+", ", " GROUP BY "+by
+	}
+	p.add(`SELECT ` + columns + `CAST(COALESCE(SUM(n), 0) AS BIGINT), CAST(COALESCE(SUM(duration), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM (`)
+	needDay, needCamera := by == byDay, by == byCell || len(q.Cameras) > 0
+	addPieces(p, s, q, span, needDay, needCamera, func(table string, narrow func()) {
+		n, bytes := "SUM(n)", "SUM(bytes)"
+		if table == "item" {
+			n, bytes = "COUNT(*)", "SUM(size)"
+		}
+		inner, innerGroup := columns, group
+		if table == "item" && by == byDay {
+			inner, innerGroup = dayText+" AS day, ", " GROUP BY "+dayText
+		}
+		p.add(`SELECT ` + inner + n + ` AS n, SUM(duration) AS duration, ` + bytes + ` AS bytes FROM ` + table + ` WHERE 1 = 1`)
+		within(p, s, plain)
+		for _, d := range dims {
+			in(p, d.column, d.values)
+		}
+		narrow()
+		p.add(innerGroup)
+	})
+	p.add(`) AS piece` + group)
+	return p
+}
+
+// addPieces chooses the pieces of sums.
+func addPieces(p *part, s archive.Scope, q Query, span *referenceSpan, needDay, needCamera bool, add func(table string, narrow func())) {
 	pieces := 0
-	piece := func(table, day, camera string) {
+	piece := func(table string, narrow func()) {
 		p.addIf(pieces > 0, ` UNION ALL `)
 		pieces++
-		sums := "n, duration, bytes"
-		if table == "item" {
-			sums = "1 AS n, duration, size AS bytes"
-		}
-		p.add(`SELECT ` + day + ` AS day, accession_id, kind, state, difficulty, ` + camera + ` AS camera, ` + sums + ` FROM ` + table + ` WHERE 1 = 1`)
-		within(p, s, plain)
-		if span != nil && span.whole {
-			p.add(` AND accession_id IN (SELECT id FROM accession WHERE number = ?)`, span.accession)
-		}
+		add(table, func() {
+			if span != nil && span.whole {
+				p.add(` AND accession_id IN (SELECT id FROM accession WHERE number = ?)`, span.accession)
+			}
+			narrow()
+		})
 	}
 	between := func(column string, from, to *int64) {
 		if from != nil {
@@ -411,50 +445,42 @@ func source(p *part, s archive.Scope, q Query, span *referenceSpan, needDay, nee
 		last = new(dayOf(*to))
 	}
 	itemsBetween := func(from, to *int64) {
-		piece("item", dayText, "camera")
-		between("sort_at", from, to)
+		piece("item", func() {
+			between("sort_at", from, to)
+			if span != nil && !span.whole {
+				span.narrow(p, "")
+			}
+		})
 	}
 	switch {
 	case span != nil && !span.whole, first != nil && last != nil && *first > *last: // few, or all on one day
 		itemsBetween(from, to)
-		if span != nil && !span.whole {
-			span.narrow(p, "")
-		}
 		return
 	case from == nil && to == nil && !needDay:
-		piece("item_rollup_total", "0", "camera")
+		piece("item_rollup_total", func() {})
 		return
 	}
-	days, camera := "item_rollup", "camera"
+	days := "item_rollup"
 	if !needCamera {
-		days, camera = "item_rollup_day", "''"
+		days = "item_rollup_day"
 	}
-	daysBetween := func(from, to *int64) {
-		piece(days, "day", camera)
-		between("day", from, to)
-	}
-	var firstBlock, lastBlock int64
+	daysBetween := func(from, to *int64) { piece(days, func() { between("day", from, to) }) }
+	var firstBlock, lastBlock *int64
 	if first != nil {
-		firstBlock = blockOf(*first + blockLength - 1)
+		firstBlock = new(blockOf(*first + blockLength - 1))
 	}
 	if last != nil {
-		lastBlock = blockOf(*last)
+		lastBlock = new(blockOf(*last))
 	}
-	if needDay || !needCamera || (first != nil && last != nil && firstBlock >= lastBlock) {
+	if needDay || !needCamera || (first != nil && last != nil && *firstBlock >= *lastBlock) {
 		daysBetween(first, last)
 	} else {
-		piece("item_rollup_block", "0", "camera")
+		piece("item_rollup_block", func() { between("block", firstBlock, lastBlock) })
 		if first != nil {
-			p.add(` AND block >= ?`, firstBlock)
+			daysBetween(first, new(*firstBlock*blockLength))
 		}
 		if last != nil {
-			p.add(` AND block < ?`, lastBlock)
-		}
-		if first != nil {
-			daysBetween(first, new(firstBlock*blockLength))
-		}
-		if last != nil {
-			daysBetween(new(lastBlock*blockLength), last)
+			daysBetween(new(*lastBlock*blockLength), last)
 		}
 	}
 	if first != nil && *from != *first*dayLength {
@@ -471,18 +497,11 @@ func (tx *Tx) Days(ctx context.Context, s archive.Scope, q Query) ([]Day, error)
 	if err != nil || seesNothing(s) {
 		return nil, err
 	}
-	var p part
-	p.add(`SELECT day, CAST(SUM(n) AS BIGINT), CAST(SUM(duration) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM (`)
-	source(&p, s, q, span, true, len(q.Cameras) > 0)
-	p.add(`) AS cell WHERE 1 = 1`)
-	for _, d := range q.dimensions() {
-		in(&p, d.column, d.values)
-	}
 	direction := "DESC"
 	if q.Order == Oldest {
 		direction = "ASC"
 	}
-	p.add(` GROUP BY day HAVING SUM(n) > 0 ORDER BY day ` + direction)
+	p := sums(s, q, span, byDay, q.dimensions()).add(` HAVING SUM(n) > 0 ORDER BY day ` + direction)
 	days, err := all(ctx, tx, func(r scanner) (d Day, err error) {
 		var day, duration int64
 		err = r.Scan(&day, &d.Count, &duration, &d.Bytes)
@@ -514,14 +533,11 @@ func (tx *Tx) cells(ctx context.Context, s archive.Scope, q Query, span *referen
 	if err := tx.flush(ctx); err != nil {
 		return nil, err
 	}
-	var p part
-	p.add(`SELECT accession_id, kind, state, camera, difficulty, CAST(SUM(n) AS BIGINT) FROM (`)
-	source(&p, s, q, span, false, true)
-	p.add(`) AS cell GROUP BY accession_id, kind, state, camera, difficulty`)
+	p := sums(s, q, span, byCell, nil)
 	return all(ctx, tx, func(r scanner) (c counted, err error) {
 		var accession, kind, state, camera string
 		var difficulty int
-		err = r.Scan(&accession, &kind, &state, &camera, &difficulty, &c.n)
+		err = r.Scan(&accession, &kind, &state, &camera, &difficulty, &c.n, new(int64), new(int64))
 		c.values = [5]any{accession, kind, state, camera, difficulty}
 		return c, err
 	}, p.text.String(), p.args...)
@@ -578,13 +594,7 @@ func (tx *Tx) Count(ctx context.Context, s archive.Scope, q Query) (Totals, erro
 	if err != nil || seesNothing(s) {
 		return Totals{}, err
 	}
-	var p part
-	p.add(`SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT), CAST(COALESCE(SUM(duration), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM (`)
-	source(&p, s, q, span, false, len(q.Cameras) > 0)
-	p.add(`) AS cell WHERE 1 = 1`)
-	for _, d := range q.dimensions() {
-		in(&p, d.column, d.values)
-	}
+	p := sums(s, q, span, byNothing, q.dimensions())
 	t, err := one(ctx, tx, func(r scanner) (t Totals, err error) {
 		var duration int64
 		err = r.Scan(&t.Count, &duration, &t.Bytes)
