@@ -625,14 +625,24 @@ func TestSignInByLinkAndPassword(t *testing.T) {
 			t.Errorf("wrong %s: %d", what, r.StatusCode)
 		}
 	}
-	// A token that somebody planted in the browser before is not the one that is signed in.
-	b.jar.SetCookies(u, []*http.Cookie{{Name: "zapis", Value: "planted", Path: "/"}})
+	// A session of their own that somebody planted in the browser before is not the one that is signed in.
+	all, err := s.accounts.OperatorList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.root = all[0]
+	attacker, _ := s.enter(t, "Attacker", archive.RoleReviewer, false)
+	planted := attacker.jar.Cookies(u)[0].Value
+	b.jar.SetCookies(u, []*http.Cookie{{Name: "zapis", Value: planted, Path: "/"}})
 	r = b.post("/sign-in", url.Values{"name": {"olha"}, "password": {"a long way over the hills"}, "code": {code()}, "next": {"/jobs?state=running"}})
 	if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/jobs?state=running" {
 		t.Fatalf("sign-in: %d %s", r.StatusCode, r.Header.Get("Location"))
 	}
-	if v := b.jar.Cookies(u)[0].Value; v == "planted" || v == before {
+	if v := b.jar.Cookies(u)[0].Value; v == planted || v == before {
 		t.Error("the session kept a token from before the sign-in")
+	}
+	if body := text(attacker.get("/me")); strings.Contains(body, "Olha") {
+		t.Error("who planted the token is signed in as its victim")
 	}
 	if r := s.browser().post("/sign-in", url.Values{"name": {"Olha"}, "password": {"a long way over the hills"}, "code": {codes[0]}}); r.StatusCode != http.StatusSeeOther {
 		t.Errorf("recovery code: %d", r.StatusCode)
