@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -1283,5 +1284,51 @@ func TestHealthLevels(t *testing.T) {
 		if got := level(h, c.code); got != c.want {
 			t.Errorf("%s: %s is %s", c.what, c.code, got)
 		}
+	}
+}
+
+// slow is a film that takes its time.
+type slow struct {
+	*bytes.Reader
+	ctx context.Context
+	cut error
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	time.Sleep(100 * time.Millisecond)
+	if err := s.ctx.Err(); err != nil {
+		s.cut = err
+		return 0, err
+	}
+	return s.Reader.Read(p[:min(len(p), 1000)])
+}
+
+func (s *slow) Close() error { return nil }
+
+// The time in which a request must be read is no limit for its answer.
+func TestLongFilmsAreNotCut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var film *slow
+	rt := &route{Method: "GET", Path: "/film", Action: policy.Enter, Kind: kindData, About: "x", handle: func(w http.ResponseWriter, r *request) error {
+		film = &slow{Reader: bytes.NewReader(make([]byte, 8000)), ctx: r.Context()}
+		return s.bytes(w, r, &reading.Content{ReadSeekCloser: film, Derivative: archive.Derivative{ID: "de_1", MediaType: "video/mp4"}})
+	}}
+	srv := s.HTTPServer()
+	srv.Handler = s.limits(s.serve(rt))
+	srv.ReadTimeout = 200 * time.Millisecond
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = srv.Serve(l) }()
+	defer srv.Close()
+	r, err := http.Get("http://" + l.Addr().String() + "/film")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if b, err := io.ReadAll(r.Body); err != nil || len(b) != 8000 || film.cut != nil {
+		t.Fatalf("%d of 8000 bytes, %v, %v", len(b), err, film.cut)
 	}
 }
