@@ -129,3 +129,36 @@ func benchQueries(f storetest.Filled) []benchQuery {
 	}
 	return out
 }
+
+// BenchmarkBatch measures what ingest writes for 64 small files in one transaction, events and jobs not included.
+func BenchmarkBatch(b *testing.B) {
+	for _, engine := range []string{store.SQLite, store.PostgreSQL} {
+		b.Run(engine, func(b *testing.B) {
+			ctx := context.Background()
+			db := storetest.Open(b, engine)
+			var accession archive.Accession
+			storetest.Write(b, db, func(tx *store.Tx) error { accession = addAccession(b, tx); return nil })
+			const files = 64
+			seq := int64(0)
+			before := processorTime(b)
+			for b.Loop() {
+				storetest.Write(b, db, func(tx *store.Tx) error {
+					c := newCommit(files)
+					must(b, tx.AddCommit(ctx, c, store.ObjectOriginal))
+					var lines []archive.Provenance
+					for _, o := range c.Objects {
+						i := archive.Item{ID: newID(archive.PrefixItem), Accession: accession.ID, Size: o.Size, SHA256: o.SHA256[:],
+							Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, ReceivedAt: noon, Difficulty: -1}
+						must(b, tx.AddItem(ctx, &i))
+						seq++
+						lines = append(lines, archive.Provenance{ID: newID(archive.PrefixProvenance), Accession: accession.ID, Seq: seq, Item: i.ID,
+							Outcome: archive.OutcomeReceived, Size: i.Size, Fingerprint: digest(i.ID), Sealed: make([]byte, 400), FoundAt: noon})
+					}
+					must(b, tx.AddProvenance(ctx, lines...))
+					return tx.AddTally(ctx, accession.ID, archive.Tally{Found: files, Received: files})
+				})
+			}
+			b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N)/files, "cpu-µs/file")
+		})
+	}
+}
