@@ -195,6 +195,11 @@ await step('come back from an item to its place', async () => {
 });
 
 await step('open an item', async () => {
+  if (!item) {
+    await archive(page, '/archive?kind=video&state=ready');
+    await tiles(page).first().click();
+    item = new URL(page.url()).searchParams.get('item');
+  }
   await until('the item is chosen', () => page.locator('.cell.cur').count());
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/items\/it_/);
