@@ -31,6 +31,9 @@ func (c *ingestCmd) Run(k *call) error {
 		show := k.ingestProgress()
 		res, err := a.Ingest.Ingest(k.ctx, a.Agent, c.Accession, c.Path, show.told)
 		show.end()
+		for _, n := range sorted(res.Odd) {
+			k.warn(fmt.Sprintf("place %d is a %s and holds no files; for a link name the folder behind it, for a disk mount it and name the folder", n, res.Odd[n]))
+		}
 		if err != nil && k.ctx.Err() != nil {
 			err = archive.Explain(err, "Stopped. Everything recorded so far is kept.",
 				"Run the same command again to go on: finished files are passed over without being read.")

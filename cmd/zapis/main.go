@@ -11,6 +11,8 @@ package main
 import (
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"zapis/internal/sandbox"
 )
 
@@ -20,5 +22,7 @@ var version = "dev"
 func main() {
 	// A process that was started as the launcher of the sandbox becomes the outside program, and nothing else.
 	sandbox.Main()
+	// Whatever is made from here on is its owner's alone.
+	unix.Umask(0o077)
 	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 //	flip FILE          change one bit in the middle of a file
 //	fifo FILE          make a named pipe
 //	open FILE          let others read a file
+//	private DIR            nothing below a folder may be read by others
 //	lines N            standard output has N lines, each a JSON object
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -59,7 +60,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "field": field, "flip": flip, "fifo": fifo, "lines": jsonLines,
+			"code": code, "field": field, "flip": flip, "fifo": fifo, "lines": jsonLines, "private": private,
 			"open": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(os.Chmod(ts.MkAbs(args[0]), 0o644)) },
 		},
 	})
@@ -99,6 +100,19 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	b[len(b)/2] ^= 0x10
 	ts.Check(os.WriteFile(at, b, 0o600))
+}
+
+func private(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(at string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			ts.Fatalf("%s may be read by others: %v", d.Name(), info.Mode())
+		}
+		return err
+	}))
 }
 
 func fifo(ts *testscript.TestScript, _ bool, args []string) {

@@ -122,7 +122,7 @@ func (h *Home) Open(ctx context.Context, o Options) (a *App, err error) {
 	if a.Vault, err = vault.Open(ctx, a.Storage, unlock); err != nil {
 		return a, archive.Explain(fmt.Errorf("%w: %w", ErrLocked, err), "The vault does not open.", "Check the passphrase or the key file.")
 	}
-	// Turning a passphrase into a key takes 256 MiB on purpose; what follows needs a fraction of that.
+	// Turning a passphrase into a key takes 128 MiB on purpose; what follows needs a fraction of that.
 	debug.FreeOSMemory()
 	key, err := a.secrets(ctx)
 	if err != nil {

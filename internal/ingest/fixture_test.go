@@ -36,7 +36,7 @@ const agent = "ag_00000000000000000000000001"
 
 // house is an archive for tests.
 type house struct {
-	t        *testing.T
+	t        testing.TB
 	db       *store.DB
 	options  store.Options
 	backend  vault.Backend
@@ -54,6 +54,11 @@ type house struct {
 // build makes an archive on an engine, its vault on a backend (nil: a folder).
 func build(t *testing.T, engine string, b vault.Backend) *house {
 	t.Helper()
+	return buildWith(t, engine, b, vaulttest.Segment)
+}
+
+func buildWith(t testing.TB, engine string, b vault.Backend, segment int64) *house {
+	t.Helper()
 	h := &house{t: t, home: t.TempDir()}
 	if b == nil {
 		d, err := localdisk.Create(filepath.Join(h.home, "vault"))
@@ -66,7 +71,7 @@ func build(t *testing.T, engine string, b vault.Backend) *house {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
 	var err error
-	h.vault, err = vault.Create(t.Context(), b, vault.CreateOptions{Passphrase: []byte(passphrase), SegmentSize: vaulttest.Segment, WorkFactor: 2})
+	h.vault, err = vault.Create(t.Context(), b, vault.CreateOptions{Passphrase: []byte(passphrase), SegmentSize: segment, WorkFactor: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

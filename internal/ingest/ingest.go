@@ -74,6 +74,8 @@ type Service struct {
 	o Options
 	// write is DB.Write; tests of faults put themselves in between.
 	write func(context.Context, func(*store.Tx) error) error
+	// groupTime is how long a group is sealed before what there is of it is recorded.
+	groupTime time.Duration
 }
 
 // DefaultReserve is what is kept free on the vault's storage, so that the database can always be written.
@@ -99,7 +101,7 @@ func New(o Options) (*Service, error) {
 	if o.FS == nil {
 		o.FS = &Hooks{}
 	}
-	return &Service{o: o, write: o.DB.Write}, nil
+	return &Service{o: o, write: o.DB.Write, groupTime: groupTime}, nil
 }
 
 // now is the present to the microsecond, which is what the database and the custody record keep.
@@ -144,6 +146,9 @@ type Result struct {
 	Passed    int64         // things that a former run had finished
 	Again     int64         // things that failed as they did in a former run, and have a line already
 	Elapsed   time.Duration
+	// Odd names the places that were named and hold no bytes to take in, by their number from 1: a symbolic link, a
+	// device. Whoever named a disk's device or a link to a folder has most likely meant something else.
+	Odd map[int]string
 }
 
 // Failed counts the things that this run could not take in.
@@ -179,6 +184,12 @@ func (s *Service) Ingest(ctx context.Context, agent, accession string, paths []s
 		return res, err
 	}
 	for i, r := range roots {
+		if reason := oddlyNamed(r); reason != "" {
+			if res.Odd == nil {
+				res.Odd = map[int]string{}
+			}
+			res.Odd[i+1] = reason
+		}
 		if err := checkOutside(r, own); err != nil {
 			return res, fmt.Errorf("place %d: %w", i+1, err)
 		}

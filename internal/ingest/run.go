@@ -335,7 +335,7 @@ func (r *run) sealSome(ctx context.Context, b *vault.Batch, dirs *folders, g gro
 			}
 		}
 		lines = append(lines, l)
-		if time.Since(began) > groupTime {
+		if time.Since(began) > r.s.groupTime {
 			break
 		}
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,6 +99,8 @@ type walker struct {
 	own   map[inode]bool // folders never entered
 	hooks *Hooks
 	emit  func(*found) error
+	// portion is how many names are read and sorted at once; 0: namesAtOnce.
+	portion int
 }
 
 // openRoots opens the places named. Nothing has been read or written when it fails. A symbolic link that is named
@@ -201,7 +204,7 @@ func (w *walker) folder(ctx context.Context, r *root, d *os.File, path string, s
 	above = append(above, inode{self.Dev, self.Ino})
 	any := false
 	for {
-		names, err := d.Readdirnames(namesAtOnce)
+		names, err := d.Readdirnames(cmp.Or(w.portion, namesAtOnce))
 		slices.Sort(names)
 		for _, name := range names {
 			any = true
@@ -322,6 +325,23 @@ func ownFolders(paths []string) (map[inode]bool, error) {
 		own[inode{m.Dev, m.Ino}] = true
 	}
 	return own, nil
+}
+
+// oddlyNamed says what a place is that was named by itself and holds no bytes to take in; "" for folders and files.
+func oddlyNamed(r *root) string {
+	if r.only == "" {
+		return ""
+	}
+	m, err := statAt(r.dir, r.only)
+	switch {
+	case err != nil || m.Type == 0:
+		return ""
+	case m.Type == fs.ModeSymlink:
+		return ReasonSymlink
+	case m.Type == fs.ModeDevice:
+		return ReasonBlock
+	}
+	return ReasonOtherType
 }
 
 // checkOutside refuses a root that lies inside one of the own folders.
