@@ -17,8 +17,8 @@ import (
 const (
 	keyLinePrefix = "# zapis vault key "
 
-	// DefaultWorkFactor is the scrypt cost (log2 N) of the passphrase: about one second and 256 MiB.
-	DefaultWorkFactor = 18
+	// DefaultWorkFactor is the scrypt cost (log2 N) of the passphrase: about half a second and 128 MiB.
+	DefaultWorkFactor = 17
 	// A header made by somebody else must not make us allocate gigabytes.
 	maxWorkFactor = 20
 	// More identities than rotation ever leaves mean that the file is not ours.
