@@ -306,7 +306,8 @@ func itemsQuery(s archive.Scope, q Query, span *referenceSpan, place Cursor, lim
 		branches = dims[driving].values
 	}
 	p := &part{}
-	p.add(`SELECT ` + itemColumns + ` FROM (`)
+	// Merged and cut off before the rows are fetched, which cost far more than their places.
+	p.add(`SELECT ` + itemColumns + ` FROM (SELECT sort_at, id FROM (`)
 	for i, value := range branches {
 		p.addIf(i > 0, ` UNION ALL `)
 		p.add(`SELECT * FROM (SELECT sort_at, id FROM item WHERE 1 = 1`)
@@ -335,7 +336,8 @@ func itemsQuery(s archive.Scope, q Query, span *referenceSpan, place Cursor, lim
 		}
 		p.add(` ORDER BY sort_at `+direction+`, id `+direction+` LIMIT ?) AS branch`, limit)
 	}
-	p.add(`) AS hit JOIN item ON item.id = hit.id ORDER BY hit.sort_at `+direction+`, hit.id `+direction+` LIMIT ?`, limit)
+	p.add(`) AS merged ORDER BY sort_at `+direction+`, id `+direction+` LIMIT ?) AS hit
+		JOIN item ON item.id = hit.id ORDER BY hit.sort_at `+direction+`, hit.id `+direction, limit)
 	return p
 }
 
