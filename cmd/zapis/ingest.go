@@ -88,7 +88,8 @@ func (k *call) ingestProgress() *ingestView {
 	v := &ingestView{k: k, last: time.Now()}
 	if !k.JSON && isTerminal(k.err) {
 		v.bars = mpb.New(mpb.WithOutput(k.err), mpb.WithWidth(40))
-		v.bar = v.bars.AddBar(1, mpb.BarRemoveOnComplete(),
+		// A total of 0 to begin with keeps the bar from finishing by itself while the total still grows.
+		v.bar = v.bars.AddBar(0, mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return v.before() })),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return v.after() })))
 	}

@@ -223,9 +223,13 @@ func (a *App) ChangeKeys(ctx context.Context, c KeyChange) error {
 	if err := note(c.Recipients); err != nil {
 		return err
 	}
+	act := "ways to open changed"
+	if c.Rotate {
+		act = "vault key replaced"
+	}
 	return a.DB.Write(ctx, func(tx *store.Tx) error {
 		_, err := a.Custody.Record(ctx, tx, a.vaultEvent(archive.EventKeyChange, archive.Success, map[string]string{
-			"passphrase": strconv.FormatBool(len(c.Passphrase) > 0), "key_files": strconv.Itoa(len(c.Recipients)), "rotated": strconv.FormatBool(c.Rotate),
+			"act": act, "passphrase": strconv.FormatBool(len(c.Passphrase) > 0), "key_files": strconv.Itoa(len(c.Recipients)),
 		}))
 		return err
 	})
