@@ -227,6 +227,14 @@ func (b *bench) memory(from set, timed []sample) ([]figure, error) {
 		return nil, err
 	}
 	whole := spread{float64(s.Peak) / (1 << 20)}
+	var opening spread
+	for range b.sizes.rounds {
+		o, err := do(b.ctx, h.command("accession", "list"))
+		if err != nil {
+			return nil, err
+		}
+		opening = append(opening, o.Wall.Seconds())
+	}
 	var pass spread
 	for _, x := range timed {
 		pass = append(pass, float64(x.Peak)/(1<<20))
@@ -234,6 +242,7 @@ func (b *bench) memory(from set, timed []sample) ([]figure, error) {
 	return []figure{
 		atMost(figure{What: "resident memory at its highest during ingest, " + from.Name, Note: "VmHWM of the whole process, one run, vault opened by a key file"}, whole, "MiB", 256),
 		atMost(figure{What: "the same, vault opened by a passphrase", Note: "scrypt takes 128 MiB for about half a second while the vault is opened"}, pass, "MiB", 0),
+		atMost(figure{What: "opening vault and database with the passphrase", Note: "the same for any amount of material; part of every time above"}, opening, "s", 0),
 	}, os.RemoveAll(at)
 }
 

@@ -122,7 +122,7 @@ func (b *bench) run(dir, out string, wanted []string, skipPeers bool) (err error
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		p.Name, p.When = name, now()
+		p.Name, p.When, p.Sizes = name, now(), b.sizes.name
 		b.results.Parts[name] = p
 		for _, f := range p.Figures {
 			b.say("   %-58s %12s  %-20s %s", f.What, f.Value, f.Target, f.Verdict)

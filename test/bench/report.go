@@ -29,6 +29,7 @@ type part struct {
 	Name    string   `json:"name"`
 	Title   string   `json:"title"`
 	When    string   `json:"when"`
+	Sizes   string   `json:"sizes"`
 	How     []string `json:"how"`
 	Figures []figure `json:"figures"`
 	Rounds  []string `json:"rounds"`
@@ -102,7 +103,7 @@ var order = []string{"ingest", "big", "fixity", "range", "full", "quick", "page"
 // write puts the report and its data side by side.
 func (r results) write(md string) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Benchmarks\n\nMade by `make bench`; do not edit. Sizes: %s. Last run: %s.\n\n", r.Sizes, r.When)
+	fmt.Fprintf(&b, "# Benchmarks\n\nMade by `make bench`; do not edit. Last run: %s, sizes: %s.\n\n", r.When, r.Sizes)
 	m := r.Machine
 	fmt.Fprintf(&b, "Machine: %d cores of %s, memory %s, disk %s, %s, kernel %s, %s. Load when begun: %s. Caches: %s.\n\n", m.Cores, m.CPU, m.Memory, m.Disk, m.OS, m.Kernel, m.Go, m.Load, m.Caches)
 	b.WriteString("Every ratio compares two acts of the same round on the same machine; the figure is the median over the rounds, and the spread gives the lowest and the highest round. A ratio below 1 means that Zapis is faster.\n\n")
@@ -120,7 +121,7 @@ func (r results) write(md string) error {
 			fmt.Fprintf(&b, "\n## %s\n\nNot measured yet.\n", name)
 			continue
 		}
-		fmt.Fprintf(&b, "\n## %s\n\nMeasured %s.\n\n", p.Title, p.When)
+		fmt.Fprintf(&b, "\n## %s\n\nMeasured %s, sizes: %s.\n\n", p.Title, p.When, p.Sizes)
 		for _, h := range p.How {
 			fmt.Fprintf(&b, "- %s\n", h)
 		}
