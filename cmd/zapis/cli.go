@@ -34,6 +34,7 @@ type cli struct {
 	Ingest     ingestCmd     `cmd:"" help:"Take folders, disks and files into an accession."`
 	Worker     workerCmd     `cmd:"" help:"Make stills and working copies, and check fixity, as jobs come."`
 	Serve      serveCmd      `cmd:"" help:"Serve the workspace."`
+	Account    accountCmd    `cmd:"" help:"List accounts and make sign-in links."`
 	Item       itemCmd       `cmd:"" help:"List, show and extract items."`
 	Custody    custodyCmd    `cmd:"" help:"Show, export and verify the custody record."`
 	Fixity     fixityCmd     `cmd:"" help:"Check that the bytes held are the bytes received."`
