@@ -709,3 +709,62 @@ func (d deaf) Open(ctx context.Context, name string) (vault.BlobReader, error) {
 	}
 	return d.Backend.Open(ctx, name)
 }
+
+// A large object of which only a part could be healed stays in quarantine.
+func TestHalfHealedStaysInQuarantine(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []fixity.Scope{all, sealed, sample} {
+		for _, pick := range [][2]int{{0, 2}, {2, 0}} {
+			h := build(t, store.SQLite)
+			h.replica = h.replicate()
+			blobs := h.holdings[3].blobs
+			lost, healed := vault.BlobName(blobs[pick[0]]), vault.BlobName(blobs[pick[1]])
+			if err := h.replica.Remove(t.Context(), lost); err != nil {
+				t.Fatal(err)
+			}
+			h.flip(lost, 300)
+			h.flip(healed, 300)
+			for range 2 { // the second time both findings are open from the start
+				r := h.check(scope)
+				if r.OK() {
+					t.Fatal("not found")
+				}
+				if s, o := h.state(3); s != archive.ItemQuarantined || o != store.ObjectQuarantined {
+					t.Errorf("%s, lost %d: the item is %s, object %s", scope, pick[0], s, o)
+				}
+				h.flip(healed, 300)
+			}
+		}
+	}
+}
+
+// A partial check that finds one blob of a large object sound says nothing about the others: what a reader has set apart
+// comes back only when it opens from the first byte to the last.
+func TestOneSoundBlobReleasesNothing(t *testing.T) {
+	t.Parallel()
+	h := build(t, store.SQLite)
+	it, blobs := h.holdings[3].item, h.holdings[3].blobs
+	h.flip(vault.BlobName(blobs[2]), 300)
+	storetest.Write(t, h.db, func(tx *store.Tx) error {
+		if err := tx.MoveItem(t.Context(), it.ID, archive.ItemQuarantined, fixity.ReasonSealBroken); err != nil {
+			return err
+		}
+		if err := tx.SetObjectState(t.Context(), it.Object.Object, store.ObjectQuarantined); err != nil {
+			return err
+		}
+		all, err := tx.Blobs(t.Context(), "", 100)
+		for _, b := range all {
+			if b.Name != blobs[0] {
+				err = errors.Join(err, tx.MarkBlob(t.Context(), b.Name, fixity.ResultGood, time.Now()))
+			}
+		}
+		return err
+	})
+	r := h.check(fixity.Scope{Since: time.Hour})
+	if r.Blobs != 1 || r.Restored != 0 {
+		t.Errorf("%+v", r)
+	}
+	if s, o := h.state(3); s != archive.ItemQuarantined || o != store.ObjectQuarantined {
+		t.Errorf("the item is %s, object %s", s, o)
+	}
+}

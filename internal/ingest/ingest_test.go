@@ -356,9 +356,7 @@ func TestFailedFilesAreTriedAgain(t *testing.T) {
 func TestUnreadableFilesAndFoldersAreLines(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 {
-		// Root may read everything: an immutable stand-in is not to be had, so the run goes on as nobody in a
-		// process of its own (TestAsNobody in the command's scripts covers the whole program).
-		t.Skip("root may read everything")
+		t.Skip("root may read everything; the script failures.txt of cmd/zapis does the same without root's rights")
 	}
 	h := build(t, store.SQLite, nil)
 	src := t.TempDir()
@@ -682,4 +680,65 @@ func TestProgress(t *testing.T) {
 	if err != nil || n != 1 {
 		t.Errorf("%d failures, %v", n, err)
 	}
+}
+
+// Lines that another machine adds between the writing of the manifest and the closing are not shut out of it: nothing is
+// closed.
+func TestClosingMeetsAnotherMachine(t *testing.T) {
+	t.Parallel()
+	h := build(t, store.SQLite, nil)
+	src := t.TempDir()
+	put(t, src, "x", []byte("x"))
+	h.must(src)
+	var met atomic.Bool
+	h.svc.write = func(ctx context.Context, f func(*store.Tx) error) error {
+		if !met.Swap(true) {
+			storetest.Write(t, h.db, func(tx *store.Tx) error {
+				return tx.AddTally(ctx, h.acc.ID, archive.Tally{Found: 1, Skipped: 1})
+			})
+		}
+		return h.db.Write(ctx, f)
+	}
+	if _, _, err := h.svc.Close(t.Context(), agent, h.acc.ID); !errors.Is(err, archive.ErrConflict) {
+		t.Errorf("closed all the same: %v", err)
+	}
+	a, err := h.svc.Accession(t.Context(), h.acc.ID)
+	if err != nil || a.State != archive.AccessionOpen || a.Receipt != nil {
+		t.Errorf("%s, %v", a.State, err)
+	}
+	// Tally and lines disagree now, as after damage: that closes nothing either.
+	if _, _, err := h.svc.Close(t.Context(), agent, h.acc.ID); !errors.Is(err, archive.ErrIntegrity) {
+		t.Errorf("closed over lines that do not add up: %v", err)
+	}
+}
+
+// Of equal files in groups that are sealed side by side the first one becomes the item, however long its group takes.
+func TestEqualFilesInSeveralGroups(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, engine string) {
+		h := build(t, engine, nil)
+		src := t.TempDir()
+		for i := range 3 * groupFiles {
+			put(t, src, fmt.Sprintf("%04d", i), vaulttest.Noise(uint64(i%groupFiles), 100+i%groupFiles))
+		}
+		h.serve(func(o *Options) {
+			o.FS = &Hooks{Open: func(p string) {
+				if p < "0010" {
+					time.Sleep(20 * time.Millisecond)
+				}
+			}}
+		})
+		h.must(src)
+		for i, l := range h.lines() {
+			want := "duplicate"
+			if i < groupFiles {
+				want = "received"
+			}
+			if l.Outcome != want {
+				t.Fatalf("line %d, %q: %s, want %s", i+1, l.Origin.Path, l.Outcome, want)
+			}
+		}
+		h.complete(src)
+		h.clean()
+	})
 }
