@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -59,6 +60,7 @@ func launch(text string, argv []string) error {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return errors.New("orders not readable")
 	}
+	debug.SetGCPercent(-1) // see the limit of address space below
 	if o.Limits {
 		if err := setLimits(o); err != nil {
 			return err
@@ -86,8 +88,22 @@ func launch(text string, argv []string) error {
 		// MALLOC_ARENA_MAX: each arena reserves address space, and there are eight a processor otherwise.
 		env = []string{"PATH=/usr/bin", "HOME=/nonexistent", "LC_ALL=C.UTF-8", "MALLOC_ARENA_MAX=4"}
 	}
+	var calls []unix.SockFilter
 	if o.Seccomp {
-		if err := loadFilter(); err != nil {
+		var err error
+		if calls, err = filter(); err != nil {
+			return fmt.Errorf("seccomp: %w", err)
+		}
+	}
+	// The launcher itself has reserved more address space than a program may get: from here on the runtime must not
+	// ask for more, or it would die of the limit that is meant for the program.
+	if o.Limits {
+		if err := setLimit(unix.RLIMIT_AS, o.Memory); err != nil {
+			return err
+		}
+	}
+	if o.Seccomp {
+		if err := loadFilter(calls); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}
@@ -109,16 +125,22 @@ func setLimits(o orders) error {
 		{unix.RLIMIT_MEMLOCK, 64 << 10},
 		{unix.RLIMIT_NPROC, o.Processes},
 		{unix.RLIMIT_CPU, o.CPU},
-		{unix.RLIMIT_AS, o.Memory},
 	} {
 		if l.what == unix.RLIMIT_NPROC && l.value == 0 {
 			continue
 		}
 		// Through syscall and not unix: the runtime keeps the old limit of open files for what it executes, and
 		// only the syscall package tells it.
-		if err := syscall.Setrlimit(l.what, &syscall.Rlimit{Cur: l.value, Max: l.value}); err != nil {
-			return fmt.Errorf("limit %d: %w", l.what, err)
+		if err := setLimit(l.what, l.value); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func setLimit(what int, value uint64) error {
+	if err := syscall.Setrlimit(what, &syscall.Rlimit{Cur: value, Max: value}); err != nil {
+		return fmt.Errorf("limit %d: %w", what, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -505,12 +506,20 @@ func (r *running) wait(ctx context.Context, stderr *os.File, start time.Time) (R
 		return result, fmt.Errorf("%w %s", ErrKilled, result.Signal)
 	case result.ExitCode == exitSetup:
 		return result, fmt.Errorf("%w: %s", ErrSetup, strings.TrimSpace(string(kept.b)))
+	case launcherDied(result.ExitCode, kept.b):
+		return result, fmt.Errorf("%w: the launcher died", ErrSetup)
 	case result.ExitCode != 0:
 		return result, fmt.Errorf("%w %d", ErrExit, result.ExitCode)
 	case waitErr != nil:
 		return result, fmt.Errorf("wait: %w", waitErr)
 	}
 	return result, nil
+}
+
+// launcherDied tells the death of the launcher's own Go runtime from a program that gives up: it must never pass for
+// a statement about the material. A program that pretends to be a dying launcher gains a retry.
+func launcherDied(code int, stderr []byte) bool {
+	return code == 2 && bytes.Contains(stderr, []byte("fatal error: ")) && bytes.Contains(stderr, []byte("\nruntime"))
 }
 
 // watch ends the program when it is cancelled, out of time or at a standstill: SIGTERM to the group, SIGKILL

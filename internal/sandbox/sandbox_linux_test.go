@@ -469,3 +469,32 @@ func unknownCalls() map[string]bool {
 	}
 	return out
 }
+
+// A program may get less address space than the launcher has reserved for itself; the launcher must live long enough to
+// start it, every time.
+func TestSmallMemoryDoesNotKillTheLauncher(t *testing.T) {
+	t.Parallel()
+	s, err := box()
+	if err != nil {
+		t.Skip(err)
+	}
+	for range 40 {
+		if _, err := s.Run(context.Background(), Command{Path: "/usr/bin/true", Limits: Limits{Memory: 96 << 20}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestDeathOfTheLauncherIsNoStatementAboutTheMaterial(t *testing.T) {
+	t.Parallel()
+	crash := []byte("fatal error: runtime: cannot allocate memory\n\nruntime stack:\nruntime.throw\n")
+	for _, c := range []struct {
+		code   int
+		stderr []byte
+		want   bool
+	}{{2, crash, true}, {1, crash, false}, {2, []byte("Syntax Error: fatal error: no pages"), false}, {2, nil, false}} {
+		if got := launcherDied(c.code, c.stderr); got != c.want {
+			t.Errorf("launcherDied(%d, %q) = %v", c.code, c.stderr, got)
+		}
+	}
+}

@@ -134,11 +134,7 @@ func filter() ([]unix.SockFilter, error) {
 }
 
 // loadFilter puts the filter on the calling thread.
-func loadFilter() error {
-	f, err := filter()
-	if err != nil {
-		return err
-	}
+func loadFilter(f []unix.SockFilter) error {
 	prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
 }
