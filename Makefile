@@ -23,6 +23,7 @@ TEST_PACKAGES := $(PACKAGES) postgresql chromium jq
 BENCH_PACKAGES := $(PACKAGES) restic borgbackup git-annex rclone
 
 FUZZTIME ?= 60s
+MUTATIONS ?= 5000
 
 .PHONY: build web setup setup-test setup-bench demo test check lint test-go test-web test-browser bench fault fuzz docs clean help
 
@@ -81,7 +82,9 @@ bench: setup-bench build
 	$(GO) run ./test/bench $(BENCHFLAGS)
 
 fault: setup-test build
-	ZAPIS_TEST_REQUIRE=1 ZAPIS_FAULT=full $(GO) test -timeout 8h -v -count=1 ./test/fault/... ./internal/vault/... ./internal/ingest/... ./internal/derive/... -run 'Fault|Cut|Kill|Flip'
+	ZAPIS_TEST_REQUIRE=1 ZAPIS_FAULT=full ZAPIS_TEST_THOROUGH=1 ZAPIS_MEDIA_MUTATIONS=$(MUTATIONS) $(GO) test -timeout 8h -v -count=1 \
+	  ./internal/faultfs ./internal/vault/vaulttest ./internal/store ./internal/ingest ./internal/derive ./internal/media ./test/fault \
+	  -run 'Fault|Cut|Kill|Flip|Fail|Full|Broken|Power|LocalDisk|Memory|S3|Mutat'
 
 fuzz:
 	@for p in $$($(GO) list ./...); do \
