@@ -14,7 +14,7 @@ SHELL := /bin/bash
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-export GOFLAGS ?= -trimpath
+
 export CGO_ENABLED ?= 0
 
 # Debian packages without which a test or the demo cannot run; `make setup` installs what is missing.
@@ -34,7 +34,7 @@ build: bin/zapis ## the one binary
 
 .PHONY: bin/zapis
 bin/zapis: web
-	$(GO) build -ldflags '$(LDFLAGS)' -o bin/zapis ./cmd/zapis
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/zapis ./cmd/zapis
 
 # The web part is built again only when one of its sources is newer than the last build.
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)

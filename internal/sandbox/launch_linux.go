@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -22,6 +21,9 @@ const (
 	// exitSetup is how a launcher ends that could not put up a wall or start the program.
 	exitSetup = 125
 )
+
+// launcherRoom is address space beyond what the program may fill.
+const launcherRoom = 3 << 30
 
 // orders are what the launcher is told.
 type orders struct {
@@ -60,7 +62,6 @@ func launch(text string, argv []string) error {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return errors.New("orders not readable")
 	}
-	debug.SetGCPercent(-1) // see the limit of address space below
 	if o.Limits {
 		if err := setLimits(o); err != nil {
 			return err
@@ -95,13 +96,6 @@ func launch(text string, argv []string) error {
 			return fmt.Errorf("seccomp: %w", err)
 		}
 	}
-	// The launcher itself has reserved more address space than a program may get: from here on the runtime must not
-	// ask for more, or it would die of the limit that is meant for the program.
-	if o.Limits {
-		if err := setLimit(unix.RLIMIT_AS, o.Memory); err != nil {
-			return err
-		}
-	}
 	if o.Seccomp {
 		if err := loadFilter(calls); err != nil {
 			return fmt.Errorf("seccomp: %w", err)
@@ -125,6 +119,11 @@ func setLimits(o orders) error {
 		{unix.RLIMIT_MEMLOCK, 64 << 10},
 		{unix.RLIMIT_NPROC, o.Processes},
 		{unix.RLIMIT_CPU, o.CPU},
+		// What a program can write to is limited as asked. Its address space gets room on top, because the limits hold
+		// for this launcher, too, whose runtime has reserved, unused, more than some programs may fill; without the room
+		// the launcher would now and then die of a limit that is meant for the program.
+		{unix.RLIMIT_DATA, o.Memory},
+		{unix.RLIMIT_AS, o.Memory + launcherRoom},
 	} {
 		if l.what == unix.RLIMIT_NPROC && l.value == 0 {
 			continue

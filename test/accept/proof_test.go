@@ -246,10 +246,22 @@ func TestKilledIngestGoesOn(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// Opening the vault takes its time; the kill is to fall into the work, too.
-		timer := time.AfterFunc(time.Duration(300+r.IntN(2500))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		// Opening the vault takes its time, and how long the work takes differs by machine: the kill follows the first
+		// bytes that this run has sealed.
+		done := make(chan struct{})
+		go func(after time.Duration, before int) {
+			for blobs(h) == before {
+				select {
+				case <-done:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+			}
+			time.Sleep(after)
+			_ = cmd.Process.Kill()
+		}(time.Duration(r.IntN(60))*time.Millisecond, blobs(h))
 		err := cmd.Wait()
-		timer.Stop()
+		close(done)
 		if err == nil {
 			break
 		}
@@ -276,6 +288,12 @@ func TestKilledIngestGoesOn(t *testing.T) {
 		t.Error("no kill fell into the work")
 	}
 	h.sound()
+}
+
+// blobs counts the blobs in the vault of h.
+func blobs(h *home) int {
+	found, _ := filepath.Glob(filepath.Join(h.dir, "vault", "blob", "*", "*"))
+	return len(found)
 }
 
 // Workers that are killed at any time lose no job and leave no half set.
