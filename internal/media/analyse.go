@@ -86,6 +86,9 @@ func (g *greys) read(r io.Reader, beat func(seconds float64)) error {
 		if err == io.EOF {
 			break
 		}
+		if errors.Is(err, io.ErrUnexpectedEOF) { // a torn frame: the program did not end as it should
+			err = fmt.Errorf("%w: %w", ErrNoReport, err)
+		}
 		if err != nil {
 			return fmt.Errorf("grey frame %d: %w", g.frames, err)
 		}
