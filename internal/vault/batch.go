@@ -429,10 +429,10 @@ func (d *segmentDigests) write(p []byte) {
 	for len(p) > 0 {
 		n := min(int64(len(p)), d.limit-d.n)
 		if d.whole != nil {
-			d.whole.Write(p[:n])
+			digestInto(d.whole, p[:n])
 		}
 		if d.whole == nil || len(d.done) > 0 {
-			d.h.Write(p[:n])
+			digestInto(d.h, p[:n])
 		}
 		d.n += n
 		p = p[n:]

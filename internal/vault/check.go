@@ -177,7 +177,7 @@ func (v *Vault) CheckObject(ctx context.Context, ref Ref, progress func(int64)) 
 		if several {
 			second <- p
 		}
-		whole.Write(p)
+		digestInto(whole, p)
 		if several {
 			<-ready
 		}

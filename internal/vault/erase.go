@@ -150,7 +150,7 @@ func copyChecked(ctx context.Context, from, to Backend, name string, want *[32]b
 	}
 	h := sha256.New()
 	n, err := streamTo(ctx, r, func(p []byte) error {
-		h.Write(p)
+		digestInto(h, p)
 		if progress != nil {
 			progress(int64(len(p)))
 		}

@@ -107,7 +107,7 @@ func (s *sink) run(ctx context.Context) (Blob, error) {
 	var marks []uint64 // of every whole buffer and of the rest
 	var size int64
 	for c := range s.ch {
-		digest.Write(c.buf[:c.n])
+		digestInto(digest, c.buf[:c.n])
 		marks = append(marks, maphash.Bytes(seed, c.buf[:c.n]))
 		_, err := s.w.Write(c.buf[:c.n])
 		buffers.Put(c.buf)
@@ -192,7 +192,7 @@ func checkBlob(ctx context.Context, b Backend, blob Blob, cold bool, progress fu
 func digestOf(ctx context.Context, r BlobReader, progress func(int64)) (sum [32]byte, n int64, err error) {
 	digest := sha256.New()
 	n, err = streamTo(ctx, r, func(p []byte) error {
-		digest.Write(p)
+		digestInto(digest, p)
 		if progress != nil {
 			progress(int64(len(p)))
 		}
