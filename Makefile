@@ -19,7 +19,7 @@ export CGO_ENABLED ?= 0
 
 # Debian packages without which a test or the demo cannot run; `make setup` installs what is missing.
 PACKAGES := ffmpeg poppler-utils bubblewrap fonts-dejavu-core opencv-doc openssl
-TEST_PACKAGES := $(PACKAGES) postgresql chromium jq
+TEST_PACKAGES := $(PACKAGES) postgresql chromium jq python3
 BENCH_PACKAGES := $(PACKAGES) restic borgbackup git-annex rclone
 
 FUZZTIME ?= 60s
@@ -46,9 +46,9 @@ internal/web/asset/dist/manifest.json: web/node_modules/.installed $(WEB_SOURCES
 	cd web && npm run build
 	touch $@
 
-setup: ; @./tool/setup.sh $(PACKAGES)
-setup-test: ; @./tool/setup.sh $(TEST_PACKAGES)
-setup-bench: ; @./tool/setup.sh $(BENCH_PACKAGES)
+setup: ; @./tools/setup.sh $(PACKAGES)
+setup-test: ; @./tools/setup.sh $(TEST_PACKAGES)
+setup-bench: ; @./tools/setup.sh $(BENCH_PACKAGES)
 
 demo: setup build
 	bin/zapis demo
