@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/driver"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
 	"github.com/ncruces/go-sqlite3/vfs"
 	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // the encryption of the file
@@ -70,11 +69,11 @@ func openSQLite(o Options, create bool) (*sqliteEngine, error) {
 	e := &sqliteEngine{path: path}
 	// rw and not rwc: whatever happens to the path, opening never makes an empty database.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?vfs=adiantum&mode=rw&modeof=" + url.QueryEscape(path)
-	if e.w, err = driver.Open(dsn+"&_txlock=immediate", connect(o.Key, writerCache, create, false)); err != nil {
+	if e.w, err = openPool(dsn+"&_txlock=immediate", connect(o.Key, writerCache, create, false)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	e.w.SetMaxOpenConns(1)
-	if e.r, err = driver.Open(dsn, connect(o.Key, readerCache, false, true)); err != nil {
+	if e.r, err = openPool(dsn, connect(o.Key, readerCache, false, true)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	e.r.SetMaxOpenConns(readers)
