@@ -67,7 +67,7 @@ type rule struct {
 }
 
 var (
-	nouns      = []string{"internal/archive", "internal/policy"}
+	nouns      = []string{"internal/archive", "internal/policy", "internal/commit"}
 	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
 	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading"}
@@ -83,6 +83,7 @@ var rules = []rule{
 	{part: "internal/archive"},
 	{part: "internal/policy", may: []string{"internal/archive"}},
 	{part: "internal/custody/verify", may: []string{"=internal/archive"}},
+	{part: "internal/commit", may: []string{"=internal/tlog"}},
 	{part: "internal/tlog", may: []string{"internal/archive"}},
 	{part: "internal/vault", may: []string{"internal/archive", "internal/vault", "internal/faultfs"}},
 	{part: "internal/sandbox", may: nil},
