@@ -23,6 +23,7 @@ const (
 	EventKeyChange        = "key change"
 	EventAccount          = "account change"
 	EventAdministration   = "administration"
+	EventSignature        = "digital signature generation" // a tick of the transparency log, or another key of it
 )
 
 // EventOutcome says how an act ended.
