@@ -232,15 +232,15 @@ func (b *Batch) addSmall(p []byte, id *age.HybridIdentity, o *Object, progress f
 	if o.Segments, err = s.end(); err != nil {
 		return err
 	}
-	o.SHA256, o.Size = sha256.Sum256(p), int64(len(p))
+	d := segmentDigests{limit: limit, h: sha256.New()}
+	d.write(p)
+	sums := d.sums()
+	if len(sums) != len(o.Segments) {
+		return errHashSeal
+	}
+	o.SHA256, o.Size = sums[len(sums)-1], int64(len(p))
 	for i := range o.Segments {
-		seg := &o.Segments[i]
-		if seg.PlainLength == o.Size {
-			seg.PlainSHA256 = o.SHA256
-		} else {
-			at := int64(i) * limit
-			seg.PlainSHA256 = sha256.Sum256(p[at : at+seg.PlainLength])
-		}
+		o.Segments[i].PlainSHA256 = sums[i]
 	}
 	progress(int64(len(p)))
 	return nil
@@ -304,7 +304,7 @@ func (b *Batch) addLarge(ctx context.Context, first buffer, r io.Reader, id *age
 		}
 	}()
 	go func() { // hashes
-		d := &segmentDigests{limit: limit, h: sha256.New(), whole: sha256.New()}
+		d := &segmentDigests{limit: limit, h: sha256.New()}
 		for p := range tohash {
 			d.write(p.data[:p.n])
 			pool.done(p)
@@ -345,14 +345,17 @@ func (b *Batch) addLarge(ctx context.Context, first buffer, r io.Reader, id *age
 	}
 	sums := d.sums()
 	if len(sums) != len(o.Segments) {
-		return errors.New("hash and seal disagree on the number of segments")
+		return errHashSeal
 	}
-	o.SHA256 = [32]byte(d.whole.Sum(nil))
+	o.SHA256 = sums[len(sums)-1]
 	for i := range o.Segments {
 		o.Segments[i].PlainSHA256 = sums[i]
 	}
 	return nil
 }
+
+// errHashSeal cannot happen; if it does, nothing is acknowledged.
+var errHashSeal = errors.New("hash and seal disagree on the number of segments")
 
 // sealer cuts a stream into segments and seals each.
 type sealer struct {
@@ -414,45 +417,33 @@ func (s *sealer) end() ([]Segment, error) {
 	return s.done, nil
 }
 
-// segmentDigests hashes the segments of a stream.
+// segmentDigests hashes a stream once and notes the digest at the end of each segment: of everything up to there. One pass
+// over the bytes gives the digest of the object and a place to look for damage.
 type segmentDigests struct {
 	limit int64
 	h     hash.Hash
 	n     int64 // bytes in the current segment
 	done  [][32]byte
-	// whole, if set, is the digest of the whole stream, written along; looked at when the first segment ends,
-	// it saves that segment a hash of its own.
-	whole hash.Hash
 }
 
 func (d *segmentDigests) write(p []byte) {
 	for len(p) > 0 {
-		n := min(int64(len(p)), d.limit-d.n)
-		if d.whole != nil {
-			digestInto(d.whole, p[:n])
-		}
-		if d.whole == nil || len(d.done) > 0 {
-			digestInto(d.h, p[:n])
-		}
-		d.n += n
-		p = p[n:]
 		if d.n == d.limit {
 			d.closeSegment()
 		}
+		n := min(int64(len(p)), d.limit-d.n)
+		digestInto(d.h, p[:n])
+		d.n += n
+		p = p[n:]
 	}
 }
 
 func (d *segmentDigests) closeSegment() {
-	h := d.h
-	if d.whole != nil && len(d.done) == 0 {
-		h = d.whole
-	}
-	d.done = append(d.done, [32]byte(h.Sum(nil)))
-	d.h.Reset()
+	d.done = append(d.done, [32]byte(d.h.Sum(nil)))
 	d.n = 0
 }
 
-// sums ends the stream: a digest for each segment, one for an empty stream, too.
+// sums ends the stream: a digest for each segment, one for an empty stream, too. The last is that of the object.
 func (d *segmentDigests) sums() [][32]byte {
 	if d.n > 0 || len(d.done) == 0 {
 		d.closeSegment()

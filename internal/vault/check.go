@@ -152,7 +152,7 @@ func (v *Vault) checkSumsOf(ctx context.Context, e *envelope, sealed []byte) err
 	return nil
 }
 
-// CheckObject opens every byte of an object and compares the digests of the whole and of each segment. ErrCorrupt (a
+// CheckObject opens every byte of an object and compares the digests of the whole and at the end of each segment. ErrCorrupt (a
 // CorruptError with the segment), ErrErased, and what Reader gives. progress is told plaintext bytes.
 func (v *Vault) CheckObject(ctx context.Context, ref Ref, progress func(int64)) error {
 	r, err := v.Reader(ctx, ref)
@@ -161,50 +161,30 @@ func (v *Vault) CheckObject(ctx context.Context, ref Ref, progress func(int64)) 
 	}
 	defer r.Close()
 
-	// Opening and hashing run beside each other, and so do the two hashes of an object of several segments.
-	whole := sha256.New()
-	parts := &segmentDigests{limit: v.header().SegmentSize, h: sha256.New()}
-	several := len(r.obj.Segments) > 1
-	second, ready := make(chan []byte), make(chan struct{})
-	go func() {
-		defer close(ready)
-		for p := range second {
-			parts.write(p)
-			ready <- struct{}{}
-		}
-	}()
-	_, err = pump(ctx, r.obj.Size, r.ReadAt, func(p []byte) error {
-		if several {
-			second <- p
-		}
-		digestInto(whole, p)
-		if several {
-			<-ready
-		}
+	digests := &segmentDigests{limit: v.header().SegmentSize, h: sha256.New()}
+	_, err = pump(ctx, r.obj.Size, r.ReadAt, func(p []byte) error { // opening runs beside hashing
+		digests.write(p)
 		if progress != nil {
 			progress(int64(len(p)))
 		}
 		return nil
 	})
-	close(second)
-	<-ready
 	if r.obj.Size == 0 && err == nil {
 		err = r.readSegment(0, nil, 0) // opens the only, empty, segment
 	}
 	if err != nil {
 		return err
 	}
-	sum := [32]byte(whole.Sum(nil))
-	sums := [][32]byte{sum}
-	if several {
-		sums = parts.sums()
+	sums := digests.sums()
+	if len(sums) != len(r.obj.Segments) {
+		return r.corrupt(len(sums)-1, errors.New("the object has another number of segments"))
 	}
 	for i, s := range sums {
 		if s != r.obj.Segments[i].PlainSHA256 {
-			return r.corrupt(i, errors.New("the segment has another digest"))
+			return r.corrupt(i, errors.New("the bytes up to the end of the segment have another digest"))
 		}
 	}
-	if sum != r.obj.SHA256 {
+	if sums[len(sums)-1] != r.obj.SHA256 {
 		return &CorruptError{Object: r.obj.ID, Segment: -1, Err: errors.New("the object has another digest")}
 	}
 	return nil

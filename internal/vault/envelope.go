@@ -29,7 +29,7 @@ type Segment struct {
 	Offset      int64  // of the age file in the blob
 	Length      int64  // of the age file
 	PlainLength int64
-	PlainSHA256 [32]byte
+	PlainSHA256 [32]byte // of the object's plaintext from its first byte to the end of this segment
 }
 
 // Blob is one file of sealed bytes.
@@ -160,6 +160,9 @@ func parseEnvelope(data []byte, h Header, id string) (*envelope, error) {
 		}
 		if total != o.Size {
 			return nil, bad("an object's size is not that of its segments")
+		}
+		if ob.Segments[len(ob.Segments)-1].PlainSHA256 != ob.SHA256 {
+			return nil, bad("the last segment does not end with the object's digest")
 		}
 		e.entries = append(e.entries, entry{ob, o.Identity})
 	}
