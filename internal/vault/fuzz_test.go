@@ -33,7 +33,7 @@ func testEnvelope(h Header) *envelope {
 		ID: archive.NewID(archive.PrefixObject), Envelope: e.id, Size: h.SegmentSize + 3, SHA256: [32]byte{2},
 		Segments: []Segment{
 			{0, e.blobs[0].Name, 0, h.SegmentSize + 2000, h.SegmentSize, [32]byte{3}},
-			{1, e.blobs[0].Name, h.SegmentSize + 2000, 2000, 3, [32]byte{4}},
+			{1, e.blobs[0].Name, h.SegmentSize + 2000, 2000, 3, [32]byte{2}},
 		},
 	}, "AGE-SECRET-KEY-PQ-1TEST"}}
 	e.erased = []string{archive.NewID(archive.PrefixObject)}
@@ -76,6 +76,7 @@ func TestEnvelopeIsStrict(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, harm := range map[string]func(e *envelope){
+		"last digest":             func(e *envelope) { e.entries[0].Segments[1].PlainSHA256 = [32]byte{4} },
 		"blob twice":              func(e *envelope) { e.blobs = append(e.blobs, e.blobs[0]) },
 		"object twice":            func(e *envelope) { e.entries = append(e.entries, e.entries[0]) },
 		"erased and there":        func(e *envelope) { e.erased = append(e.erased, e.entries[0].ID) },
