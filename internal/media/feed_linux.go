@@ -11,7 +11,12 @@ import (
 
 // sealedMemory copies a source into an unnamed file in memory and seals it: it can neither be written nor grow or
 // shrink any more, by anybody.
-func sealedMemory(ctx context.Context, src Source) (_ *os.File, err error) {
+func sealedMemory(ctx context.Context, src Source) (*os.File, error) {
+	return sealedParts(ctx, src, []Range{{0, src.Size()}})
+}
+
+// sealedParts is sealedMemory of some stretches of a source, at their places; everything else reads as zero.
+func sealedParts(ctx context.Context, src Source, parts []Range) (_ *os.File, err error) {
 	fd, err := unix.MemfdCreate("input", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("unnamed memory: %w", err)
@@ -22,20 +27,25 @@ func sealedMemory(ctx context.Context, src Source) (_ *os.File, err error) {
 			_ = file.Close()
 		}
 	}()
+	if err := file.Truncate(src.Size()); err != nil {
+		return nil, err
+	}
 	buf := make([]byte, min(1<<20, max(src.Size(), 1)))
-	for at := int64(0); at < src.Size(); {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	for _, part := range parts {
+		for at := part.From; at < part.To; {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			p := buf[:min(int64(len(buf)), part.To-at)]
+			n, err := readFull(src, p, at)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := file.WriteAt(p[:n], at); err != nil {
+				return nil, err
+			}
+			at += int64(n)
 		}
-		p := buf[:min(int64(len(buf)), src.Size()-at)]
-		n, err := readFull(src, p, at)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := file.WriteAt(p[:n], at); err != nil {
-			return nil, err
-		}
-		at += int64(n)
 	}
 	clear(buf)
 	// Readable for the user that the run gets, and by way of the descriptor only: it has no name.

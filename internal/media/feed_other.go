@@ -10,3 +10,7 @@ import (
 )
 
 func sealedMemory(context.Context, Source) (*os.File, error) { return nil, sandbox.ErrNoIsolation }
+
+func sealedParts(context.Context, Source, []Range) (*os.File, error) {
+	return nil, sandbox.ErrNoIsolation
+}

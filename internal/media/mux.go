@@ -245,6 +245,8 @@ type defragmenter struct {
 	extends map[uint32]trackDefaults
 	ended   bool
 	brand   string
+	// nameless takes the encoder's name out of the sample descriptions.
+	nameless bool
 }
 
 type trackDefaults struct{ duration, size, flags uint32 }
@@ -258,7 +260,14 @@ const (
 
 // defragment reads the whole stream. An error of w is given as it is.
 func defragment(r io.Reader, w io.Writer, brand string) (*defragmenter, error) {
-	d := &defragmenter{r: r, w: w, tracks: map[uint32]*outTrack{}, extends: map[uint32]trackDefaults{}, brand: brand}
+	return newDefragmenter(r, w, brand).run()
+}
+
+func newDefragmenter(r io.Reader, w io.Writer, brand string) *defragmenter {
+	return &defragmenter{r: r, w: w, tracks: map[uint32]*outTrack{}, extends: map[uint32]trackDefaults{}, brand: brand}
+}
+
+func (d *defragmenter) run() (*defragmenter, error) {
 	if err := d.all(); err != nil {
 		return nil, err
 	}
@@ -381,6 +390,9 @@ func (d *defragmenter) begin(moov []byte) error {
 			}
 			if t.stsd, ok = path(body, "mdia", "minf", "stbl", "stsd"); !ok {
 				return errBoxes
+			}
+			if entry, _, ok := child(t.stsd[min(8, len(t.stsd)):], "avc1"); d.nameless && ok && len(entry) >= 78 {
+				clear(entry[42:74]) // compressorname of ISO/IEC 14496-12 section 12.1.3
 			}
 			if d.tracks[id] != nil || len(d.order) == 2 {
 				return errBoxes

@@ -134,7 +134,8 @@ type call struct {
 	path   string
 	name   string
 	args   []string
-	feed   *feed // channel 0, or nil
+	feed   *feed   // channel 0, or nil
+	feeds  []*feed // further ones, the channels after it
 	out    []func(io.Reader) error
 	stdout func(io.Reader) error
 	limits sandbox.Limits
@@ -145,6 +146,9 @@ func (t *Tools) run(ctx context.Context, c call) (Report, error) {
 	cmd := sandbox.Command{Path: c.path, Args: c.args, Stdout: c.stdout, Limits: c.limits}
 	if c.feed != nil {
 		cmd.Channels = append(cmd.Channels, c.feed.channel)
+	}
+	for _, f := range c.feeds {
+		cmd.Channels = append(cmd.Channels, f.channel)
 	}
 	for _, f := range c.out {
 		cmd.Channels = append(cmd.Channels, sandbox.Channel{Out: f})
@@ -160,6 +164,10 @@ func (t *Tools) run(ctx context.Context, c call) (Report, error) {
 		if c.feed.bytes > 0 {
 			rep.BytesIn = c.feed.bytes
 		}
+	}
+	for _, f := range c.feeds {
+		rep.Input = f.how
+		rep.BytesIn += f.bytes
 	}
 	switch {
 	case err == nil:
