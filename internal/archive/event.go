@@ -23,6 +23,9 @@ const (
 	EventKeyChange        = "key change"
 	EventAccount          = "account change"
 	EventAdministration   = "administration"
+	EventDigest           = "message digest calculation"
+	EventSealing          = "information package creation" // an accession was sealed
+	EventDissemination    = "dissemination"                // a clip was stated
 	EventSignature        = "digital signature generation" // a tick of the transparency log, or another key of it
 )
 

@@ -15,6 +15,7 @@ const (
 	ObjectOriginal   = "original"
 	ObjectDerivative = "derivative"
 	ObjectManifest   = "manifest"
+	ObjectClip       = "clip"
 )
 
 // States of objects.

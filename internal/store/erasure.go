@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"zapis/internal/archive"
+)
+
+// States of erasures: requested → approved → done, or withdrawn from one of the first two.
+const (
+	ErasureRequested = "requested"
+	ErasureApproved  = "approved"
+	ErasureDone      = "done"
+	ErasureWithdrawn = "withdrawn"
+)
+
+// Erasure is the wish of one person, and the agreement of another one, that an item be erased.
+type Erasure struct {
+	ID          string
+	Item        string
+	Reason      string
+	RequestedBy string
+	ApprovedBy  string // empty until approved
+	State       string
+	RequestedAt time.Time
+	ApprovedAt  time.Time
+	FinishedAt  time.Time // done or withdrawn
+}
+
+const erasureColumns = `id, item_id, reason, requested_by, requested_at, approved_by, approved_at, state, finished_at`
+
+func scanErasure(s scanner) (e Erasure, err error) {
+	err = s.Scan(&e.ID, &e.Item, &e.Reason, &e.RequestedBy, at{&e.RequestedAt}, str{&e.ApprovedBy}, at{&e.ApprovedAt}, &e.State, at{&e.FinishedAt})
+	return e, err
+}
+
+// AddErasure adds a request, whatever State says; archive.ErrExists if one is open for the item, archive.ErrConflict if
+// the item is erased already.
+func (tx *Tx) AddErasure(ctx context.Context, e Erasure) error {
+	fail := func(err error) error { return fmt.Errorf("request erasure %s: %w", e.ID, err) }
+	if err := archive.CheckID(archive.PrefixErasure, e.ID); err != nil {
+		return fail(err)
+	}
+	if e.Reason == "" || e.RequestedBy == "" {
+		return fail(fmt.Errorf("%w: a reason and a person are needed", archive.ErrInvalid))
+	}
+	i, err := tx.lockItem(ctx, e.Item)
+	if err == nil && i.State == archive.ItemErased {
+		err = archive.ErrConflict
+	}
+	if err == nil {
+		err = tx.insert(ctx, "erasure", `id, item_id, reason, requested_by, requested_at, state`,
+			[][]any{{e.ID, e.Item, e.Reason, e.RequestedBy, e.RequestedAt.UnixMicro(), ErasureRequested}})
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// Erasure gives one erasure; archive.ErrNotFound.
+func (tx *Tx) Erasure(ctx context.Context, id string) (Erasure, error) {
+	return one(ctx, tx, scanErasure, `SELECT `+erasureColumns+` FROM erasure WHERE id = $1`, id)
+}
+
+// Erasures gives erasures, oldest first; with openOnly those that are neither done nor withdrawn.
+func (tx *Tx) Erasures(ctx context.Context, openOnly bool) ([]Erasure, error) {
+	var p part
+	p.add(`SELECT `+erasureColumns+` FROM erasure WHERE 1 = 1`).addIf(openOnly, ` AND state IN ('requested', 'approved')`).add(` ORDER BY requested_at, id`)
+	return all(ctx, tx, scanErasure, p.text.String(), p.args...)
+}
+
+// moved says why an erasure did not move.
+func (tx *Tx) moved(ctx context.Context, what, id string, n int64, err error) error {
+	if err == nil && n == 0 {
+		if _, err = tx.Erasure(ctx, id); err == nil {
+			err = archive.ErrConflict
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s erasure %s: %w", what, id, err)
+	}
+	return nil
+}
+
+// ApproveErasure notes that a second person agrees; archive.ErrForbidden if it is the one who asked, archive.ErrConflict
+// if the erasure is not waiting for that.
+func (tx *Tx) ApproveErasure(ctx context.Context, id, by string, when time.Time) error {
+	e, err := tx.Erasure(ctx, id)
+	if err == nil && (by == "" || by == e.RequestedBy) {
+		err = archive.ErrForbidden
+	}
+	if err != nil {
+		return fmt.Errorf("approve erasure %s: %w", id, err)
+	}
+	n, err := tx.exec(ctx, `UPDATE erasure SET state = 'approved', approved_by = $1, approved_at = $2 WHERE id = $3 AND state = 'requested'`,
+		by, us(when), id)
+	return tx.moved(ctx, "approve", id, n, err)
+}
+
+// WithdrawErasure ends an erasure that has not begun; archive.ErrConflict if it has, or is done.
+func (tx *Tx) WithdrawErasure(ctx context.Context, id string, when time.Time) error {
+	n, err := tx.exec(ctx, `UPDATE erasure SET state = 'withdrawn', finished_at = $1 WHERE id = $2 AND state IN ('requested', 'approved')
+		AND NOT EXISTS (SELECT 1 FROM custody_erased WHERE erasure_id = $3)`, us(when), id, id)
+	return tx.moved(ctx, "withdraw", id, n, err)
+}
+
+// FinishErasure notes that an approved erasure was carried out; archive.ErrConflict if it is not approved, or if the rows
+// of its item are still there.
+func (tx *Tx) FinishErasure(ctx context.Context, id string, when time.Time) error {
+	n, err := tx.exec(ctx, `UPDATE erasure SET state = 'done', finished_at = $1 WHERE id = $2 AND state = 'approved'
+		AND EXISTS (SELECT 1 FROM item WHERE item.id = erasure.item_id AND item.state = 'erased')
+		AND NOT EXISTS (SELECT 1 FROM item_seal WHERE item_seal.item_id = erasure.item_id)`, us(when), id)
+	return tx.moved(ctx, "finish", id, n, err)
+}
+
+// ErasablePositions gives the indexes of the events of the custody record that name an item, its derivatives or their
+// objects and whose openings are still there, in order.
+func (tx *Tx) ErasablePositions(ctx context.Context, item string) ([]int64, error) {
+	return all(ctx, tx, value[int64], `SELECT DISTINCT position FROM custody_subject WHERE subject_id = $1
+		OR subject_id IN (SELECT object_id FROM item WHERE id = $2)
+		OR subject_id IN (SELECT id FROM derivative WHERE item_id = $3)
+		OR subject_id IN (SELECT object_id FROM derivative WHERE item_id = $4) ORDER BY position`, item, item, item, item)
+}
+
+// EraseOpenings removes the openings and subjects of events under an approved erasure; their commitments stay, so the tree
+// still verifies. Every one must name the item, a derivative of it or an object of theirs: ErrInsertOnly if the database
+// refuses. Positions that this erasure has removed before are passed over.
+func (tx *Tx) EraseOpenings(ctx context.Context, erasure string, positions []int64) error {
+	fail := func(err error) error { return fmt.Errorf("erase openings under %s: %w", erasure, err) }
+	positions = slices.Clone(positions)
+	slices.Sort(positions)
+	positions = slices.Compact(positions)
+	for chunk := range slices.Chunk(positions, 250) {
+		var p part
+		p.add(`SELECT position FROM custody_erased WHERE erasure_id = ?`, erasure)
+		in(&p, "position", chunk)
+		gone, err := all(ctx, tx, value[int64], p.text.String(), p.args...)
+		if err != nil {
+			return fail(err)
+		}
+		var rows [][]any
+		var fresh []int64
+		for _, position := range chunk {
+			if !slices.Contains(gone, position) {
+				rows = append(rows, []any{position, erasure})
+				fresh = append(fresh, position)
+			}
+		}
+		if len(fresh) == 0 {
+			continue
+		}
+		if err := tx.insert(ctx, "custody_erased", "position, erasure_id", rows); err != nil {
+			return fail(err)
+		}
+		for _, table := range []string{"custody_subject", "custody_opening"} {
+			var p part
+			p.add(`DELETE FROM ` + table + ` WHERE 1 = 1`)
+			in(&p, "position", fresh)
+			if _, err := tx.exec(ctx, p.text.String(), p.args...); err != nil {
+				return fail(err)
+			}
+		}
+	}
+	return nil
+}
+
+// ErasedOpenings gives the indexes of the custody record whose openings were erased, each with its erasure.
+func (tx *Tx) ErasedOpenings(ctx context.Context) (map[int64]string, error) {
+	type row struct {
+		position int64
+		erasure  string
+	}
+	found, err := all(ctx, tx, func(s scanner) (r row, err error) { err = s.Scan(&r.position, &r.erasure); return r, err },
+		`SELECT position, erasure_id FROM custody_erased ORDER BY position`)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int64]string, len(found))
+	for _, r := range found {
+		out[r.position] = r.erasure
+	}
+	return out, nil
+}
+
+// EraseItemRows takes out of the catalogue what could be linked to the bytes of an item or to where it came from: its
+// digest (32 zero bytes stand in its place), its facts, its seal with the salt, the sealed lines and fingerprints of the
+// manifest, the digests of its derivatives, of their objects and of the segments of all these. Size, times of receiving
+// and identifiers stay. The item becomes erased and its objects too. archive.ErrConflict if no erasure of it is approved;
+// doing it again changes nothing.
+func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
+	fail := func(err error) error { return fmt.Errorf("erase rows of item %s: %w", item, err) }
+	i, err := tx.lockItem(ctx, item)
+	if err != nil {
+		return fail(err)
+	}
+	approved, err := one(ctx, tx, value[int64], `SELECT COUNT(*) FROM erasure WHERE item_id = $1 AND state = 'approved'`, item)
+	if err != nil {
+		return fail(err)
+	}
+	if approved == 0 {
+		return fail(fmt.Errorf("%w: no erasure of it is approved", archive.ErrConflict))
+	}
+	none := make([]byte, 32)
+	objects := `(SELECT object_id FROM item WHERE id = $2 UNION SELECT object_id FROM derivative WHERE item_id = $3)`
+	for _, s := range []struct {
+		text string
+		args []any
+	}{
+		{`DELETE FROM item_seal WHERE item_id = $1`, []any{item}},
+		{`UPDATE segment SET plain_sha256 = $1 WHERE object_id IN ` + objects, []any{none, item, item}},
+		{`UPDATE object SET sha256 = $1, state = 'erased' WHERE id IN ` + objects, []any{none, item, item}},
+		{`UPDATE derivative SET sha256 = $1, meta = NULL, superseded_at = COALESCE(superseded_at, $2) WHERE item_id = $3`,
+			[]any{none, tx.Now().UnixMicro(), item}},
+		{`UPDATE provenance SET sealed = $1, fingerprint = $2 WHERE item_id = $3`, []any{[]byte{}, []byte{}, item}},
+		{`UPDATE item SET state = 'erased', kind = 'unknown', sha256 = $1, recorded_at = NULL, recorded_source = '', duration = 0, width = 0, height = 0,
+			frame_rate = 0, format = '', codec = '', camera = '', micro = NULL, anomalies = 0, difficulty = -1, sort_at = received_at WHERE id = $2`,
+			[]any{none, item}},
+	} {
+		if _, err := tx.exec(ctx, s.text, s.args...); err != nil {
+			return fail(err)
+		}
+	}
+	tx.count(i, -1) // nothing if it was erased already
+	return nil
+}

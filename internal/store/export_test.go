@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"testing/fstest"
+
+	"zapis/internal/store/migrate"
+)
+
+// CreateAt makes a database as a program of long ago did, with only the migrations up to a number; Migrate brings it to
+// today. statements fill it in between.
+func CreateAt(ctx context.Context, o Options, vaultID, latest string, statements ...string) error {
+	db, err := connectTo(ctx, o, true)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	dir := os.DirFS("migrate/sqlite")
+	if db.sqlite == nil {
+		dir = os.DirFS("migrate/postgres")
+	}
+	names, err := fs.Glob(dir, "*.sql")
+	if err != nil {
+		return err
+	}
+	old := fstest.MapFS{}
+	for _, name := range names {
+		if name[:4] > latest {
+			continue
+		}
+		text, err := fs.ReadFile(dir, name)
+		if err != nil {
+			return err
+		}
+		old[name] = &fstest.MapFile{Data: text, Mode: 0o444}
+	}
+	set, err := migrate.NewSet(old)
+	if err != nil {
+		return err
+	}
+	pool, done := db.plain()
+	defer done()
+	if err := set.Up(ctx, pool); err != nil {
+		return err
+	}
+	if _, err := pool.ExecContext(ctx, `INSERT INTO catalogue (id, application, vault_id, created_at) VALUES (1, 'zapis', $1, 1)`, vaultID); err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if _, err := pool.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return db.Close()
+}
