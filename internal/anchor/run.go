@@ -1,0 +1,111 @@
+package anchor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"zapis/internal/store"
+)
+
+// Step does what is due now: it ticks, gathers cosignatures and stamps, and publishes where a place is configured. It does
+// nothing where there is no log. Errors of the steps are joined; a later step runs whatever an earlier one met, except that
+// nothing leaves the machine while the log contradicts itself.
+func (s *Service) Step(ctx context.Context, agent string) (Ticked, error) {
+	made := false
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		_, made, err = tx.PublicLog(ctx)
+		return err
+	})
+	if err != nil || !made {
+		return Ticked{}, err
+	}
+	t, err := s.Tick(ctx, agent, false)
+	if err != nil {
+		return t, err
+	}
+	if t.Size == 0 {
+		return t, nil
+	}
+	g, gerr := s.Gather(ctx)
+	if gerr == nil && len(g.Forks) > 0 {
+		// To publish would put the second tree before everybody's eyes; that is for people to decide.
+		return t, ErrFork
+	}
+	var perr error
+	if s.o.Publish != nil && ctx.Err() == nil {
+		perr = s.PublishConfigured(ctx, agent)
+	}
+	return t, errors.Join(gerr, perr)
+}
+
+// PublishConfigured publishes to the configured place, if there is one.
+func (s *Service) PublishConfigured(ctx context.Context, agent string) error {
+	if s.o.Publish == nil {
+		return nil
+	}
+	t, release, err := s.o.Publish(ctx)
+	if err != nil || t == nil {
+		return err
+	}
+	defer func() { _ = release() }()
+	_, err = s.Publish(ctx, agent, t)
+	return err
+}
+
+// Retry times of Run.
+const (
+	lookEvery  = time.Minute
+	retryAfter = 5 * time.Minute
+)
+
+// Run keeps the calendar until ctx ends: it looks once a minute, or as often as a shorter cadence asks for, whether a tick is
+// due, and asks again those outside that did not answer. Several processes may run it.
+func (s *Service) Run(ctx context.Context, agent string) {
+	var asked time.Time
+	for {
+		wait := lookEvery
+		t, due := s.due(ctx)
+		if due || time.Since(asked) >= retryAfter {
+			asked = time.Now()
+			done, err := s.Step(ctx, agent)
+			if err != nil && ctx.Err() == nil {
+				s.o.Logger.ErrorContext(ctx, "transparency log", "error", err.Error())
+			}
+			if !done.Next.IsZero() {
+				t = done.Next
+			}
+		}
+		if !t.IsZero() {
+			if until := time.Until(t); until < wait {
+				wait = max(until, 200*time.Millisecond)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// due says when the next tick is, and whether one is due now.
+func (s *Service) due(ctx context.Context) (next time.Time, due bool) {
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		l, made, err := tx.PublicLog(ctx)
+		if err != nil || !made {
+			return err
+		}
+		size, err := tx.LogSize(ctx, false)
+		if err != nil {
+			return err
+		}
+		cal := calendarOf(l)
+		next, due = cal.At(size), cal.Due(s.now()) > size
+		return nil
+	})
+	if err != nil {
+		return time.Time{}, false
+	}
+	return next, due
+}
