@@ -7,6 +7,7 @@ import (
 
 	"zapis/internal/account"
 	"zapis/internal/archive"
+	"zapis/internal/reading"
 	"zapis/internal/web/template"
 )
 
@@ -20,14 +21,36 @@ func (s *Server) drawPeople(w http.ResponseWriter, r *request, status int, v tem
 	if err != nil {
 		return err
 	}
+	held, err := s.o.Reading.Accessions(r.Context(), r.reader)
+	if err != nil {
+		return err
+	}
+	v.May = sight("", archive.Scope{All: true, MaxDifficulty: -1}, held)
 	for _, a := range all {
 		v.List = append(v.List, template.Person{
-			ID: a.ID, Name: a.Name, Role: string(a.Role), Closed: a.Disabled, Myself: a.ID == r.account.ID, Waiting: a.SeenAt.IsZero(),
+			May: sight(a.ID, a.Scope, held),
+			ID:  a.ID, Name: a.Name, Role: string(a.Role), Closed: a.Disabled, Myself: a.ID == r.account.ID, Waiting: a.SeenAt.IsZero(),
 			Passkeys: len(a.Passkeys), Password: a.Password, SeenAt: a.SeenAt,
 		})
 	}
 	s.draw(w, r, status, "people", "people", v)
 	return nil
+}
+
+// sight describes a scope among the accessions that there are.
+func sight(id string, sc archive.Scope, held []reading.Accession) template.Sight {
+	v := template.Sight{ID: id, Everything: sc.All}
+	for _, a := range held {
+		chosen := !sc.All && slices.Contains(sc.Accessions, a.ID)
+		if chosen {
+			v.Chosen++
+		}
+		v.Accessions = append(v.Accessions, template.SightAccession{ID: a.ID, Ref: accessionRef(a.Number), Title: a.Title, Chosen: chosen})
+	}
+	if sc.MaxDifficulty >= 0 {
+		v.Difficulty = strconv.Itoa(sc.MaxDifficulty)
+	}
+	return v
 }
 
 // people serves POST /people.
@@ -90,10 +113,19 @@ func (s *Server) people(w http.ResponseWriter, r *request) error {
 	return redirect(w, r, "/people", notice)
 }
 
-// scopeForm reads what somebody may see: fields accession (any number; none: all) and difficulty (0–3; none: no limit).
+// scopeForm reads what somebody may see: which (all, or some: only the accessions that follow, perhaps none), accession
+// (any number) and difficulty (0–3; empty: no limit). Without which nothing is granted: a form that lost a field must
+// not open everything.
 func scopeForm(r *request) (archive.Scope, error) {
-	sc := archive.Scope{MaxDifficulty: -1, Accessions: r.PostForm["accession"]}
-	sc.All = len(sc.Accessions) == 0
+	sc := archive.Scope{MaxDifficulty: -1}
+	switch r.PostForm.Get("which") {
+	case "all":
+		sc.All = true
+	case "some":
+		sc.Accessions = r.PostForm["accession"]
+	default:
+		return sc, archive.ErrInvalid
+	}
 	for _, id := range sc.Accessions {
 		if err := archive.CheckID(archive.PrefixAccession, id); err != nil {
 			return sc, err

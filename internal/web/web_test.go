@@ -1023,7 +1023,7 @@ func TestPeoplePage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.first(t)
-	r := b.post("/people", url.Values{"act": {"invite"}, "name": {"Olha"}, "role": {"reviewer"}, "accession": {s.w.Mine.ID}})
+	r := b.post("/people", url.Values{"act": {"invite"}, "name": {"Olha"}, "role": {"reviewer"}, "which": {"some"}, "accession": {s.w.Mine.ID}})
 	body := text(r)
 	link := regexp.MustCompile(origin + `/sign-in/link/([A-Za-z0-9_-]+)`).FindStringSubmatch(body)
 	if r.StatusCode != http.StatusOK || link == nil {
@@ -1041,7 +1041,7 @@ func TestPeoplePage(t *testing.T) {
 	}
 	all, _ := s.accounts.OperatorList(t.Context())
 	id := all[slices.IndexFunc(all, func(a account.Account) bool { return a.Name == "Olha" })].ID
-	for _, v := range []url.Values{{"act": {"role"}, "account": {id}, "role": {"archivist"}}, {"act": {"scope"}, "account": {id}}, {"act": {"close"}, "account": {id}}} {
+	for _, v := range []url.Values{{"act": {"role"}, "account": {id}, "role": {"archivist"}}, {"act": {"scope"}, "account": {id}, "which": {"all"}}, {"act": {"close"}, "account": {id}}} {
 		if r := b.post("/people", v); r.StatusCode != http.StatusSeeOther {
 			t.Fatalf("%v: %d", v, r.StatusCode)
 		}
@@ -1054,10 +1054,27 @@ func TestPeoplePage(t *testing.T) {
 	if r := olha.get("/archive"); r.StatusCode != http.StatusSeeOther {
 		t.Errorf("a closed account is still in: %d", r.StatusCode)
 	}
-	for what, v := range map[string]url.Values{"last": {"act": {"close"}, "account": {s.root.ID}}, "name": {"act": {"invite"}, "name": {"olha"}, "role": {"reviewer"}}} {
+	for what, v := range map[string]url.Values{"last": {"act": {"close"}, "account": {s.root.ID}}, "name": {"act": {"invite"}, "name": {"olha"}, "role": {"reviewer"}, "which": {"all"}}} {
 		if r := b.post("/people", v); r.StatusCode < 400 || r.StatusCode >= 500 || !strings.Contains(text(r), `role="alert"`) {
 			t.Errorf("%s: %d", what, r.StatusCode)
 		}
+	}
+	// A form that lost the field which says whether all or some opens nothing.
+	for _, v := range []url.Values{{"act": {"scope"}, "account": {id}}, {"act": {"invite"}, "name": {"Nobody"}, "role": {"reviewer"}}} {
+		if r := b.post("/people", v); r.StatusCode < 400 || r.StatusCode >= 500 {
+			t.Errorf("%v: %d", v, r.StatusCode)
+		}
+	}
+	// Nothing ticked is nothing, not everything; the page says so.
+	if r := b.post("/people", url.Values{"act": {"scope"}, "account": {id}, "which": {"some"}, "difficulty": {"1"}}); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("nothing: %d", r.StatusCode)
+	}
+	all, _ = s.accounts.OperatorList(t.Context())
+	if sc := all[slices.IndexFunc(all, func(a account.Account) bool { return a.ID == id })].Scope; sc.All || len(sc.Accessions) != 0 || sc.MaxDifficulty != 1 {
+		t.Errorf("granted %+v", sc)
+	}
+	if page := text(b.get("/people")); !strings.Contains(page, "nothing, up to:") || !strings.Contains(page, `value="`+s.w.Mine.ID+`"`) {
+		t.Error("the page does not say what may be seen")
 	}
 	// Some time after signing in, managing others asks who one is.
 	s.w.Advance(freshFor + time.Minute)
@@ -1190,7 +1207,7 @@ func TestLoggerLearnsNothing(t *testing.T) {
 	b.get("/items/" + s.w.Items["ready"].ID)
 	b.get("/accessions/" + s.w.Mine.ID)
 	b.post("/sign-in", url.Values{"name": {"canary-name"}, "password": {"canary-password"}, "code": {"123456"}})
-	b.post("/people", url.Values{"act": {"invite"}, "name": {"Canary-Person"}, "role": {"reviewer"}})
+	b.post("/people", url.Values{"act": {"invite"}, "name": {"Canary-Person"}, "role": {"reviewer"}, "which": {"all"}})
 	b.post("/me", url.Values{"act": {"canary-act"}})
 	b.do(http.MethodPost, "/api/passkey/sign-in/finish", strings.NewReader(`{"id":"canary-body"}`))
 	b.get("/api/items?cursor=canary-cursor")

@@ -289,10 +289,12 @@ type Record struct {
 	Level        string
 }
 
-// People is page people. Forms post to /people: act=invite name role; act=role account role; act=link account;
-// act=close account; act=open account.
+// People is page people. Forms post to /people: act=invite name role, with what may be seen; act=scope account, with
+// what may be seen; act=role account role; act=link account; act=close account; act=open account. What may be seen is
+// which=all or which=some, accession (any number), difficulty (0–3 or empty).
 type People struct {
 	List  []Person
+	May   Sight  // what the invitation proposes
 	Link  string // a new one-time link, shown once; the whole address
 	For   string // whom it is for
 	Until time.Time
@@ -307,6 +309,22 @@ type Person struct {
 	Passkeys       int
 	Password       bool
 	SeenAt         time.Time
+	May            Sight
+}
+
+// Sight is what somebody may see, as a form.
+type Sight struct {
+	ID         string // of the account; makes the form's names in the page unique
+	Everything bool
+	Accessions []SightAccession // all there are
+	Chosen     int
+	Difficulty string // "", "0" … "3"
+}
+
+// SightAccession is one accession in such a form.
+type SightAccession struct {
+	ID, Ref, Title string
+	Chosen         bool
 }
 
 // MePage is page me. Forms post to /me: act=look lang scheme; act=password current password again code;
