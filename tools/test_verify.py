@@ -1,0 +1,399 @@
+#!/usr/bin/env python3
+"""Tests of verify.py, and a writer of proof bundles that shares nothing with Zapis.
+
+    test_verify.py                 run the tests
+    test_verify.py --write DIR     write bundles of every kind and index.json: list of {"file", "options", "ok"}
+
+The writer follows docs/design/proof-bundle.md alone and has keys of its own that anybody can know: for tests only.
+"""
+import base64
+import hashlib
+import hmac
+import io
+import json
+import os
+import random
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import verify as v  # noqa: E402
+
+ORIGIN = "zapis.example/test"
+B64 = lambda raw: base64.b64encode(raw).decode()  # noqa: E731
+LIST = lambda hashes: B64(b"".join(hashes))  # noqa: E731
+
+
+# ---- Keys and notes ---------------------------------------------------------------------------------------------
+
+class Key:
+    """An Ed25519 key that signs notes (algorithm 1) or cosigns them (algorithm 4)."""
+
+    def __init__(self, name, seed, algorithm=1):
+        h = hashlib.sha512(hashlib.sha256(seed.encode()).digest()).digest()
+        self.name, self.algorithm, self.prefix = name, algorithm, h[32:]
+        self.scalar = int.from_bytes(h[:32], "little") & (1 << 254) - 8 | 1 << 254
+        self.public = v.encode_point(self.times(self.scalar))
+        typed = bytes([algorithm]) + self.public
+        self.number = v.H(name.encode(), b"\n", typed)[:4]
+        self.text = f"{name}+{self.number.hex()}+{B64(typed)}"
+
+    @staticmethod
+    def times(n):
+        total = v.NEUTRAL
+        for i, row in enumerate(v.multiples(v.BASE)):
+            total = v.add(total, row[n >> 4 * i & 15])
+        return total
+
+    def sign(self, message):
+        n = int.from_bytes(hashlib.sha512(self.prefix + message).digest(), "little") % v.ORDER
+        point = v.encode_point(self.times(n))
+        k = int.from_bytes(hashlib.sha512(point + self.public + message).digest(), "little")
+        return point + ((n + k * self.scalar) % v.ORDER).to_bytes(32, "little")
+
+    def line(self, text, at=0):
+        if self.algorithm == 1:
+            signature = self.sign(text.encode())
+        else:
+            signature = v.u64(at) + self.sign(b"cosignature/v1\ntime %d\n" % at + text.encode())
+        return f"\u2014 {self.name} {B64(self.number + signature)}\n"
+
+    def note(self, text):
+        return text + "\n" + self.line(text)
+
+
+# ---- Trees ------------------------------------------------------------------------------------------------------
+
+def split(n):
+    return 1 << (n - 1).bit_length() - 1
+
+
+def root(leaves):
+    """RFC 6962 section 2.1, over leaf data."""
+    if len(leaves) < 2:
+        return v.leaf(leaves[0]) if leaves else v.H()
+    k = split(len(leaves))
+    return v.node(root(leaves[:k]), root(leaves[k:]))
+
+
+def inclusion(m, leaves):
+    if len(leaves) == 1:
+        return []
+    k = split(len(leaves))
+    if m < k:
+        return inclusion(m, leaves[:k]) + [root(leaves[k:])]
+    return inclusion(m - k, leaves[k:]) + [root(leaves[:k])]
+
+
+def consistency(m, leaves, whole=True):
+    n = len(leaves)
+    if m == n:
+        return [] if whole else [root(leaves)]
+    k = split(n)
+    if m <= k:
+        return consistency(m, leaves[:k], whole) + [root(leaves[k:])]
+    return consistency(m - k, leaves[k:], False) + [root(leaves[:k])]
+
+
+class Veiled:
+    def __init__(self, depth, veil, leaves):
+        self.depth, self.veil, self.leaves = depth, veil, leaves
+
+    def hash(self, l, s):
+        if s >= len(self.leaves):
+            return hmac.digest(self.veil, v.tag("zapis.veil.v1") + v.u64(l), "sha256")
+        if l == 0:
+            return v.leaf(self.leaves[s])
+        return v.node(self.hash(l - 1, s), self.hash(l - 1, s + (1 << l - 1)))
+
+    def root(self):
+        return self.hash(self.depth, 0)
+
+    def proof(self, places, l=None, s=0):
+        l = self.depth if l is None else l
+        if not any(s <= p < s + (1 << l) for p in places):
+            return [self.hash(l, s)]
+        if l == 0:
+            return []
+        return self.proof(places, l - 1, s) + self.proof(places, l - 1, s + (1 << l - 1))
+
+
+# ---- What is committed ------------------------------------------------------------------------------------------
+
+class Item:
+    def __init__(self, r, size, milliseconds):
+        self.bytes, self.size, self.milliseconds, self.salt = r.randbytes(size), size, milliseconds, r.randbytes(32)
+        count = max(1, -(-size // v.SEGMENT))
+        self.parts = [self.bytes[i * v.SEGMENT:(i + 1) * v.SEGMENT] for i in range(count)]
+        self.segments = Veiled(24, self.derive("veil", 0), [
+            v.H(v.tag("zapis.segment.v1"), self.derive("segment", i), v.u64(len(part)), v.H(part))
+            for i, part in enumerate(self.parts)])
+        self.sha256 = v.H(self.bytes)
+        self.whole = v.H(v.tag("zapis.whole.v1"), self.derive("whole", 0), v.u64(size), self.sha256)
+
+    def derive(self, label, n):
+        return hmac.digest(self.salt, v.tag(label) + v.u64(n), "sha256")
+
+
+class Accession:
+    """Items by place, sealed under one root."""
+
+    def __init__(self, items, unmeasured=0):
+        self.items, self.files, self.unmeasured, self.bytes, self.milliseconds = items, len(items), unmeasured, 0, 0
+        self.measures, self.leaves = [], []
+        for place, item in enumerate(items):
+            measure = v.H(v.tag("zapis.measure.v1"), item.derive("measure", 0), *map(v.u64, (
+                place, self.bytes, item.size, self.milliseconds, item.milliseconds)))
+            self.measures.append(measure)
+            self.leaves.append(v.H(v.tag("zapis.item.v1"), item.whole, item.segments.root(), measure))
+            self.bytes += item.size
+            self.milliseconds += item.milliseconds
+        self.leaves.append(v.H(v.tag("zapis.total.v1"), *map(v.u64, (self.files, self.bytes, self.milliseconds))))
+        self.root = root(self.leaves)
+
+
+class Log:
+    """A public log with its keys, witnesses and the custody record behind it."""
+
+    def __init__(self, r, rotations=0, witnesses=3):
+        self.r, self.ticks, self.openings = r, [], {}
+        self.keys = [(Key(ORIGIN, "key 0"), "", 0)]
+        self.witnesses = [Key(f"witness{i}.example", f"witness {i}", 4) for i in range(witnesses)]
+        self.rotations, self.record, self.custody_veil = rotations, [], r.randbytes(32)
+
+    def rotate(self):
+        before, key = self.keys[-1][0], Key(ORIGIN, f"key {len(self.keys)}")
+        text = f"zapis log key v1\n{ORIGIN}\n{key.text}\n{len(self.ticks)}\n"
+        self.keys.append((key, before.note(text), len(self.ticks)))
+
+    def blank(self, count):
+        self.ticks += [self.r.randbytes(32) for _ in range(count)]
+
+    def tick(self, statements=()):
+        """Add a tick that commits to statements (canonical objects); gives the index."""
+        self.custody = Veiled(40, self.custody_veil, list(self.record))
+        salts = [self.r.randbytes(32) for _ in statements]
+        said = Veiled(16, self.r.randbytes(32), [
+            v.H(v.tag("zapis.statement.v1"), salt, v.canonical(s)) for salt, s in zip(salts, statements)])
+        salt = self.r.randbytes(32)
+        self.openings[len(self.ticks)] = (salt, self.custody, said, salts, statements)
+        self.ticks.append(v.H(v.tag("zapis.tick.v1"), salt, self.custody.root(), said.root()))
+        return len(self.ticks) - 1
+
+    def checkpoint(self, size, before=None, at=1_790_000_000, stamps=()):
+        text = f"{ORIGIN}\n{size}\n{B64(root(self.ticks[:size]))}\n"
+        key = [key for key, _, since in self.keys if since <= size][-1]
+        witnesses = sorted(self.witnesses, key=lambda w: w.text.encode())
+        note = key.note(text) + "".join(w.line(text, at + size * 86400) for w in witnesses)
+        proof = consistency(before, self.ticks[:size]) if before else []
+        return {"consistency": LIST(proof), "note": note, "stamps": list(stamps)}
+
+    def opened(self, index, checkpoint, size):
+        salt, custody, said, _, _ = self.openings[index]
+        return {"checkpoint": str(checkpoint), "custody": custody.root().hex(), "index": str(index),
+                "proof": LIST(inclusion(index, self.ticks[:size])), "salt": salt.hex(), "statements": said.root().hex()}
+
+    def said(self, index, place, tick):
+        _, _, said, salts, statements = self.openings[index]
+        return {"place": str(place), "proof": LIST(said.proof([place])), "salt": salts[place].hex(),
+                "statement": statements[place], "tick": str(tick)}
+
+    def bundle(self, kind, opening, statements, ticks, checkpoints):
+        return {"checkpoints": checkpoints, "format": "zapis proof", "kind": kind, "log": {
+            "keys": [{"endorsement": e, "vkey": k.text} for k, e, _ in self.keys], "origin": ORIGIN,
+            "witnesses": sorted(w.text for w in self.witnesses)},
+            "opening": opening, "statements": statements, "ticks": ticks, "version": "1"}
+
+
+def encode(bundle, key):
+    """The file: bundle and the note over it."""
+    text = f"zapis proof v1\n{ORIGIN}\n{v.H(v.canonical(bundle)).hex()}\n"
+    return v.canonical({"bundle": bundle, "note": key.note(text)})
+
+
+def scope_statement(accessions, day="2026-11-20"):
+    accessions = sorted(accessions, key=lambda a: a.root)
+    names = ("bytes", "files", "milliseconds", "unmeasured")
+    return accessions, {
+        "accessions": [{n: str(getattr(a, n)) for n in names} | {"root": a.root.hex()} for a in accessions],
+        "format": "zapis scope", "origin": ORIGIN, "sealed_on": day, "version": "1",
+        **{n: str(sum(getattr(a, n) for a in accessions)) for n in names}}
+
+
+def make(seed=1, rotations=0):
+    """A log with one of everything: {"scope": bundle, "clip": …, "item": …, "item-bare": …}, key, log, clip, item."""
+    r = random.Random(seed)
+    log = Log(r)
+    clip_bytes = r.randbytes(5000)
+    items = [Item(r, size, ms) for size, ms in ((3 * v.SEGMENT + 17, 61_000), (0, 0), (4096, 0), (v.SEGMENT, 12_000),
+                                                (2 * v.SEGMENT, 30_500))]
+    accessions = [Accession(items[:3], 2), Accession(items[3:])]
+    sorted_accessions, scope = scope_statement(accessions)
+    totals = [LIST(inclusion(a.files, a.leaves)) for a in sorted_accessions]
+
+    # The custody record: one event is the taking in of items[0].
+    item, ident = items[0], lambda p: p + "_" + "".join(r.choices("0123456789abcdefghjkmnpqrstvwxyz", k=26))
+    event = v.canonical({
+        "agent": ident("ag"), "id": ident("ev"), "outcome": "success", "subjects": [
+            {"id": ident("it"), "kind": "item", "role": "outcome"}, {"id": ident("ac"), "kind": "accession", "role": "about"}],
+        "time": "2026-11-19T08:00:00.000001Z", "tool": "zapis 1", "type": "ingestion", "version": "1",
+        "detail": {"outcome": "received", "sha256": item.sha256.hex(), "size": str(item.size), "whole": item.whole.hex(),
+                   "segment_root": item.segments.root().hex(), "object": ident("ob")}})
+    salt = r.randbytes(32)
+    log.record = [r.randbytes(32) for _ in range(11)]
+    place = 6
+    log.record[place] = v.H(v.tag("zapis.custody.leaf.v1"), salt, event)
+
+    log.blank(5)
+    first = log.tick([scope])
+    log.blank(3)
+    for i in range(rotations):
+        log.rotate()
+        log.blank(i % 2)  # so that two keys may begin at one size
+    cuts = [(0, 1000, 9000), (1, 0, 4500), (0, 30_000, 31_250)]
+    picked = [(accessions[0], 0, [1, 3]), (accessions[1], 1, [0, 1])]
+    length = sum(b - a for _, a, b in cuts)
+    clip = {
+        "clip": {"bytes": str(len(clip_bytes)), "milliseconds": str(length + 40), "sha256": v.H(clip_bytes).hex()},
+        "cuts": [{"from_ms": str(a), "source": str(s), "to_ms": str(b)} for s, a, b in cuts],
+        "format": "zapis clip", "masks": [r.randbytes(32).hex()], "number": "1", "origin": ORIGIN, "previous": "",
+        "released_ms": str(length), "scope": v.H(v.canonical(scope)).hex(), "stated_on": "2026-11-22", "version": "1",
+        "sources": [{"accession": a.root.hex(), "item": a.leaves[p].hex(), "segments": [
+            {"commitment": a.items[p].segments.leaves[i].hex(), "index": str(i)} for i in places]}
+            for a, p, places in picked]}
+    sources = [{
+        "measure": a.measures[p].hex(), "place": str(p), "proof": LIST(inclusion(p, a.leaves)),
+        "segment_root": a.items[p].segments.root().hex(), "segments": LIST(a.items[p].segments.proof(places)),
+        "whole": a.items[p].whole.hex()} for a, p, places in picked]
+    second = log.tick([v.read_canonical(b'{"a":"another statement"}'), clip])
+    log.blank(2)
+    small, large = first + 2, second + 2
+    points = [log.checkpoint(small), log.checkpoint(large, small)]
+    said = log.said(first, 0, 0)
+    opening = {
+        "event": B64(event), "place": str(place), "proof": LIST(log.custody.proof([place])), "salt": salt.hex(),
+        "segment_root": item.segments.root().hex(), "sha256": item.sha256.hex(), "size": str(item.size), "tick": "0",
+        "whole_salt": item.derive("whole", 0).hex()}
+    shown = [0, 3]
+    with_segments = {"segments": [
+        {"index": str(i), "length": str(len(item.parts[i])), "salt": item.derive("segment", i).hex(),
+         "sha256": v.H(item.parts[i]).hex()} for i in shown], "segments_proof": LIST(item.segments.proof(shown))}
+    made = {
+        "scope": log.bundle("scope", {"totals": totals}, [said], [log.opened(first, 0, small)], [points[0]]),
+        "clip": log.bundle("clip", {"sources": sources, "totals": totals}, [said, log.said(second, 1, 1)],
+                           [log.opened(first, 0, small), log.opened(second, 1, large)], points),
+        "item": log.bundle("item", opening | with_segments, [], [log.opened(second, 0, large)], [log.checkpoint(large)]),
+        "item-bare": log.bundle("item", opening | {"segments": [], "segments_proof": ""}, [],
+                                [log.opened(second, 0, large)], [log.checkpoint(large)])}
+    return v.Record(bundles=made, key=log.keys[-1][0], log=log, clip=clip_bytes, item=item)
+
+
+# ---- Tests ------------------------------------------------------------------------------------------------------
+
+class Accepts(unittest.TestCase):
+    def test_every_kind(self):
+        for rotations in (0, 3):
+            made = make(1, rotations)
+            for name, bundle in made.bundles.items():
+                report = v.verify(encode(bundle, made.key))
+                self.assertTrue(report["ok"], (name, report["failed"], report["steps"][-1]["text"]))
+
+    def test_options(self):
+        made = make()
+        raw = encode(made.bundles["clip"], made.key)
+        keys, witnesses = [made.log.keys[0][0].text], [w.text for w in made.log.witnesses]
+        given = lambda **more: v.options(**({"keys": keys, "witnesses": witnesses, "quorum": 2} | more))  # noqa: E731
+        other, stranger = Key(ORIGIN, "other").text, Key("stranger.example", "stranger", 4).text
+        for want, more in (
+                ("", {}), ("", {"quorum": None}), ("", {"file": io.BytesIO(made.clip)}),
+                ("", {"witnesses": witnesses + [stranger], "quorum": 3}),
+                ("keys", {"keys": [other]}), ("keys", {"keys": keys + [other]}),
+                ("witnesses", {"witnesses": [stranger], "quorum": 1}), ("witnesses", {"quorum": 4}),
+                ("witnesses", {"witnesses": [], "quorum": 1}), ("witnesses", {"witnesses": witnesses + [stranger], "quorum": None}),
+                ("witnesses", {"witnesses": [witnesses[0]] * 2, "quorum": 2}),
+                ("file", {"file": io.BytesIO(made.clip + b"x")}), ("file", {"file": io.BytesIO(made.clip[:-1] + b"x")})):
+            self.assertEqual(v.verify(raw, given(**more))["failed"], want, more)
+
+
+class Primitives(unittest.TestCase):
+    def test_ed25519(self):
+        """RFC 8032 section 7.1, and what must be refused."""
+        for key, message, signature in (
+                ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+                 "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd2"
+                 "5bf5f0595bbe24655141438e7a100b"),
+                ("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+                 "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c38"
+                 "7b2eaeb4302aeeb00d291612bb0c00")):
+            key, message, signature = map(bytes.fromhex, (key, message, signature))
+            self.assertTrue(v.ed25519(key, message, signature))
+            s = int.from_bytes(signature[32:], "little")
+            for bad in (signature[:32] + (s + v.ORDER).to_bytes(32, "little"), signature + b"\0", signature[:-1],
+                        signature[:5] + bytes([signature[5] ^ 1]) + signature[6:]):
+                self.assertFalse(v.ed25519(key, message, bad))
+            self.assertFalse(v.ed25519(key, message + b"x", signature))
+        for y in (v.P, v.P + 1, 2 ** 255 - 1):
+            self.assertIsNone(v.decode_point(y.to_bytes(32, "little")), "not the canonical spelling")
+        self.assertIsNone(v.decode_point(b"\2" + bytes(31)), "not on the curve")
+
+    def test_canonical(self):
+        for good in (b'{}', b'[]', b'""', '{"a":"\u20ac\u007f","b":["\\n\\u0000"]}'.encode()):
+            v.read_canonical(good)
+        for bad in (b'', b'{', b' {}', b'{}\n', b'{"b":"","a":""}', b'{"a":"","a":""}', b'{"a":1}', b'[null]', b'[true]',
+                    b'["\\u0041"]', b'["\\/"]', b'["\\u000A"]', b'["\\u001F"]', b'["\x1f"]', b'["\\ud800"]', b'["\xff"]',
+                    b'\xef\xbb\xbf{}', b'["a" ]', b'[NaN]', b'["a",]', b'[' * 100000, b'["\xed\xa0\x80"]'):
+            with self.assertRaises(v.Refused, msg=bad[:40]):
+                v.read_canonical(bad)
+
+    def test_base64_and_numbers(self):
+        for bad in ("AB==", "AA=", "A A=", "AA==\n", "AA", "__8=", "====", "\u0660AA="):
+            with self.assertRaises(v.Refused, msg=bad):
+                v.unbase64(bad)
+        for bad in ("", "01", "+1", "-1", "1 ", "\u0661", "9007199254740992", "1e3", "1_0"):
+            with self.assertRaises(v.Refused, msg=bad):
+                v.number(bad)
+        self.assertEqual(v.number("9007199254740991"), 2 ** 53 - 1)
+
+    def test_trees(self):
+        """Every proof of small trees holds, and no other index, size or root."""
+        leaves = [bytes([i]) for i in range(18)]
+        for n in range(1, 18):
+            for m in range(n):
+                v.check_inclusion("leaf", leaves[m], m, n, inclusion(m, leaves[:n]), root(leaves[:n]))
+                for wrong in ((m + 1, n), (m, n + 1), (m ^ 1, n)):
+                    if len(inclusion(m, leaves[:n])) and wrong[0] < 18:
+                        try:
+                            v.check_inclusion("leaf", leaves[m], *wrong, inclusion(m, leaves[:n]), root(leaves[:n]))
+                        except v.Refused:
+                            continue
+                        # A size is bound by the checkpoint, not by an inclusion proof; the index is bound by the path.
+                        self.assertEqual(wrong[0], m)
+            for m in range(1, n):
+                proof = consistency(m, leaves[:n])
+                v.check_consistency(m, root(leaves[:m]), n, root(leaves[:n]), proof)
+                for bad in (proof[1:], proof + [bytes(32)], proof[:-1]):
+                    with self.assertRaises(v.Refused):
+                        v.check_consistency(m, root(leaves[:m]), n, root(leaves[:n]), bad)
+                with self.assertRaises(v.Refused):
+                    v.check_consistency(m, root(leaves[1:m + 1]), n, root(leaves[:n]), proof)
+
+
+def write(folder):
+    index = []
+    for rotations in (0, 1, 3):
+        made = make(7 + rotations, rotations)
+        for name, bundle in made.bundles.items():
+            file = f"{name}-{rotations}.json"
+            with open(os.path.join(folder, file), "wb") as out:
+                out.write(encode(bundle, made.key))
+            index.append({"file": file, "ok": True, "options": {
+                "keys": [made.log.keys[0][0].text], "witnesses": [w.text for w in made.log.witnesses], "quorum": 3}})
+    with open(os.path.join(folder, "index.json"), "w") as out:
+        json.dump(index, out, indent=1)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--write"]:
+        write(sys.argv[2])
+    else:
+        unittest.main()
