@@ -91,6 +91,7 @@ var rules = []rule{
 	{part: "internal/store", may: []string{"internal/archive", "internal/vault", "internal/tlog", "internal/store"}, never: backends},
 	{part: "internal/job", may: []string{"internal/archive", "internal/store", "internal/job"}},
 	{part: "internal/custody", may: []string{"internal/archive", "internal/tlog", "internal/store", "internal/custody"}},
+	{part: "internal/timestamp", may: []string{"verify", "internal/timestamp"}},
 	{part: "internal/config", may: []string{"internal/archive"}},
 	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/web"})},
 }
