@@ -3,7 +3,6 @@ package anchor
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -59,9 +58,9 @@ const (
 
 // States of a stamp, as they stand in the catalogue. A stamp that was never asked for has none.
 const (
-	StampPending   = "pending"
-	StampConfirmed = "confirmed"
-	StampFailed    = "failed"
+	StampPending   = store.StampPending
+	StampConfirmed = store.StampConfirmed
+	StampFailed    = store.StampFailed
 )
 
 // StampResult is what an authority gave. State is StampConfirmed only if Token verifies for the imprint against configured
@@ -103,7 +102,6 @@ type Options struct {
 	Cosigner  Cosigner
 	// Authorities are asked for every checkpoint.
 	Authorities []Authority
-	Roots       *x509.CertPool // of time authorities, to read stored tokens again
 
 	Keeper Keeper
 	// Publish opens the place where every checkpoint goes by itself, for this process alone; nil: there is none.

@@ -153,7 +153,7 @@ func (s *Service) cosign(ctx, qctx context.Context, w Witness, c store.LogCheckp
 		})
 		return out, err
 	}
-	line, _, err := s.o.Cosigner.Cosign(qctx, w, c.Text, min(former.Signed, c.Size), proof)
+	line, _, err := s.o.Cosigner.Cosign(qctx, w, c.Text, former.Signed, proof)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -50,7 +50,8 @@ func (s *Service) Init(ctx context.Context, agent, origin string) (Identity, err
 	if err != nil {
 		return Identity{}, fmt.Errorf("make transparency log: %w", err)
 	}
-	number, verifier, err := s.makeKey(ctx, origin, 1)
+	const number = 1
+	verifier, err := s.makeKey(ctx, origin, number)
 	if err != nil {
 		return Identity{}, fmt.Errorf("make transparency log: %w", err)
 	}
@@ -73,46 +74,59 @@ func (s *Service) Init(ctx context.Context, agent, origin string) (Identity, err
 	return Identity{origin, verifier, number}, nil
 }
 
-// makeKey makes a key and keeps it in the vault under the first free number from number on. A number is passed over when an
-// earlier attempt was cut off between the vault and the database: its secret was never used and never will be.
-func (s *Service) makeKey(ctx context.Context, origin string, number int64) (int64, string, error) {
+// mostLeft is how many keys of one number may lie in the vault: one for each attempt that was cut off between the vault and the
+// database. Their secrets were never used and never will be.
+const mostLeft = 32
+
+// secretName is where the n-th key may lie: the first free name is taken.
+func secretName(number int64, attempt int) string {
+	if attempt == 0 {
+		return SecretName(number)
+	}
+	return SecretName(number) + "-" + strconv.Itoa(attempt)
+}
+
+// makeKey makes a key and keeps it in the vault, durably, before anything names it.
+func (s *Service) makeKey(ctx context.Context, origin string, number int64) (verifier string, err error) {
 	signer, verifier, err := tlog.GenerateKey(s.o.Rand, origin)
 	if err != nil {
-		return 0, "", err
+		return "", err
 	}
-	for last := number + 100; number < last; number++ {
-		err = s.o.Secrets.PutSecret(ctx, SecretName(number), []byte(signer))
-		if err == nil || !errors.Is(err, archive.ErrExists) {
+	for attempt := range mostLeft {
+		err = s.o.Secrets.PutSecret(ctx, secretName(number, attempt), []byte(signer))
+		if !errors.Is(err, archive.ErrExists) {
 			break
 		}
 	}
 	if err != nil {
-		return 0, "", fmt.Errorf("keep log key: %w", err)
+		return "", fmt.Errorf("keep log key %d: %w", number, err)
 	}
-	return number, verifier, nil
+	return verifier, nil
 }
 
-// signer opens the secret of a key, and holds it against what the catalogue says of it.
+// signer opens the secret of a key: the one that belongs to the verifier key in the catalogue, and no other.
 func (s *Service) signer(ctx context.Context, origin string, k store.LogKey) (tlog.Signer, error) {
-	text, err := s.o.Secrets.Secret(ctx, SecretName(k.Number))
-	if err != nil {
-		return nil, fmt.Errorf("log key %d: %w", k.Number, err)
+	for attempt := range mostLeft {
+		text, err := s.o.Secrets.Secret(ctx, secretName(k.Number, attempt))
+		if errors.Is(err, archive.ErrNotFound) && attempt > 0 {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("log key %d: %w", k.Number, err)
+		}
+		if verifier, err := tlog.VerifierKey(string(text)); err != nil || verifier != k.VerifierKey {
+			continue
+		}
+		signer, err := tlog.NewSigner(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("log key %d: %w", k.Number, err)
+		}
+		if signer.Name() != origin {
+			return nil, fmt.Errorf("log key %d: %w: it belongs to another origin", k.Number, archive.ErrIntegrity)
+		}
+		return signer, nil
 	}
-	verifier, err := tlog.VerifierKey(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("log key %d: %w", k.Number, err)
-	}
-	if verifier != k.VerifierKey {
-		return nil, fmt.Errorf("log key %d: %w: the vault holds another one", k.Number, archive.ErrIntegrity)
-	}
-	signer, err := tlog.NewSigner(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("log key %d: %w", k.Number, err)
-	}
-	if signer.Name() != origin {
-		return nil, fmt.Errorf("log key %d: %w: it belongs to another origin", k.Number, archive.ErrIntegrity)
-	}
-	return signer, nil
+	return nil, fmt.Errorf("log key %d: %w: the vault holds another one", k.Number, archive.ErrIntegrity)
 }
 
 // EndorsementText is what the key before signs when another one takes over at a size; docs/design/proof-bundle.md.
@@ -137,7 +151,8 @@ func (s *Service) RotateKey(ctx context.Context, agent string) (Identity, error)
 	if err != nil {
 		return Identity{}, what(err)
 	}
-	number, verifier, err := s.makeKey(ctx, l.Origin, last.Number+1)
+	number := last.Number + 1
+	verifier, err := s.makeKey(ctx, l.Origin, number)
 	if err != nil {
 		return Identity{}, what(err)
 	}

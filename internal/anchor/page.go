@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"strings"
 
 	"zapis/internal/archive"
 	"zapis/internal/store"
@@ -44,15 +43,6 @@ func keysFile(origin string, keys []store.LogKey, witnesses []string) ([]byte, e
 		return nil, fmt.Errorf("write keys: %w", archive.ErrInvalid)
 	}
 	return out, nil
-}
-
-// Fingerprint is the key number of a verifier key, 8 hexadecimal digits; empty if the text is none.
-func Fingerprint(verifierKey string) string {
-	parts := strings.SplitN(verifierKey, "+", 3)
-	if len(parts) != 3 {
-		return ""
-	}
-	return parts[1]
 }
 
 // The page says what the folder is to somebody who comes upon it. It has no script, loads nothing, and tells nothing but the

@@ -9,6 +9,7 @@ import (
 
 	"zapis/internal/archive"
 	"zapis/internal/store"
+	"zapis/verify"
 )
 
 // StatusOptions bounds what Status gives.
@@ -55,7 +56,7 @@ func (s *Service) Status(ctx context.Context, o StatusOptions) (Status, error) {
 			if current {
 				out.VerifierKey = k.VerifierKey
 			}
-			out.Keys = append(out.Keys, KeyStatus{Number: k.Number, VerifierKey: k.VerifierKey, Fingerprint: Fingerprint(k.VerifierKey), Since: k.Since, At: k.At, Current: current})
+			out.Keys = append(out.Keys, KeyStatus{Number: k.Number, VerifierKey: k.VerifierKey, Fingerprint: verify.Fingerprint(k.VerifierKey), Since: k.Since, At: k.At, Current: current})
 		}
 		if _, err := s.agree(ctx, tx, l, keys, out.Size, kept); errors.Is(err, archive.ErrIntegrity) {
 			disagree = err

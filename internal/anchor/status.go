@@ -35,7 +35,7 @@ type Status struct {
 type KeyStatus struct {
 	Number      int64
 	VerifierKey string
-	Fingerprint string // the key number in the verifier key, 8 hexadecimal digits
+	Fingerprint string // hexadecimal SHA-256 of the verifier key text, as verify.Fingerprint
 	Since       int64  // the size from which it signs
 	At          time.Time
 	Current     bool

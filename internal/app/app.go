@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"zapis/internal/anchor"
 	"zapis/internal/archive"
 	"zapis/internal/custody"
 	"zapis/internal/derive"
@@ -74,8 +75,9 @@ type App struct {
 	Media    *media.Tools    // with Workers
 	Derive   *derive.Service // with Workers
 	Reading  *reading.Service
-	Program  string // identifier of the software agent
-	Agent    string // identifier of who acts
+	Anchor   *anchor.Service // the transparency log
+	Program  string          // identifier of the software agent
+	Agent    string          // identifier of who acts
 
 	alone   bool
 	closers []io.Closer
@@ -212,6 +214,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 	if a.Reading, err = reading.New(reading.Options{
 		DB: a.DB, Vault: a.Vault, Custody: a.Custody, Sealer: a.Sealer, Jobs: a.Jobs, VisitKey: a.Session, Machine: a.machine(), Logger: a.Logger,
 	}); err != nil {
+		return err
+	}
+	if a.Anchor, err = a.openAnchor(); err != nil {
 		return err
 	}
 	if !o.Workers {

@@ -33,24 +33,33 @@ const Name = "zapis.toml"
 // Config is everything that can be configured. The tag key is the name in the file; in the environment it is written
 // in capitals with ZAPIS_ in front. The tag doc is the reference page.
 type Config struct {
-	Database       string        `key:"database" doc:"postgres://… for PostgreSQL; empty for the encrypted SQLite file zapis.db in the home folder. A password belongs into ~/.pgpass or PGPASSFILE, not here."`
-	Vault          string        `key:"vault" doc:"Folder of the vault, or s3://bucket/prefix?endpoint=…; empty for the folder vault in the home folder."`
-	Replica        string        `key:"replica" doc:"Folder or s3://… with a copy of the vault, from which damaged blobs are healed; empty for none. zapis vault replicate fills it."`
-	PassphraseFile string        `key:"passphrase_file" doc:"File whose first line is the passphrase of the vault. Only its owner should be able to read it."`
-	KeyFile        string        `key:"key_file" doc:"File with a key that opens the vault (an age identity), instead of the passphrase."`
-	Listen         string        `key:"listen" doc:"Address and port of zapis serve."`
-	URL            string        `key:"url" doc:"Address under which people reach the workspace, such as https://archive.example; empty: http:// and the listening address."`
-	Workers        int           `key:"workers" doc:"Jobs worked at once by one process; 0: one for each processor."`
-	Reserve        Size          `key:"reserve" doc:"Room that is kept free where the vault lies, such as 1GiB: ingest stops before it is touched."`
-	FixityEvery    time.Duration `key:"fixity_every" doc:"How often zapis serve and zapis worker check fixity by themselves, such as 24h; 0s: never."`
-	FixityScope    string        `key:"fixity_scope" doc:"What such a check looks at: all, sample 5%, or since 720h (what was not checked for so long)."`
-	Log            string        `key:"log_level" doc:"Least important line the logger writes: debug, info, warn or error."`
-	Unisolated     bool          `key:"allow_unisolated_media" doc:"true lets outside media programs run on a machine that cannot isolate them. Dangerous with hostile files."`
+	Database        string        `key:"database" doc:"postgres://… for PostgreSQL; empty for the encrypted SQLite file zapis.db in the home folder. A password belongs into ~/.pgpass or PGPASSFILE, not here."`
+	Vault           string        `key:"vault" doc:"Folder of the vault, or s3://bucket/prefix?endpoint=…; empty for the folder vault in the home folder."`
+	Replica         string        `key:"replica" doc:"Folder or s3://… with a copy of the vault, from which damaged blobs are healed; empty for none. zapis vault replicate fills it."`
+	PassphraseFile  string        `key:"passphrase_file" doc:"File whose first line is the passphrase of the vault. Only its owner should be able to read it."`
+	KeyFile         string        `key:"key_file" doc:"File with a key that opens the vault (an age identity), instead of the passphrase."`
+	Listen          string        `key:"listen" doc:"Address and port of zapis serve."`
+	URL             string        `key:"url" doc:"Address under which people reach the workspace, such as https://archive.example; empty: http:// and the listening address."`
+	Workers         int           `key:"workers" doc:"Jobs worked at once by one process; 0: one for each processor."`
+	Reserve         Size          `key:"reserve" doc:"Room that is kept free where the vault lies, such as 1GiB: ingest stops before it is touched."`
+	FixityEvery     time.Duration `key:"fixity_every" doc:"How often zapis serve and zapis worker check fixity by themselves, such as 24h; 0s: never."`
+	FixityScope     string        `key:"fixity_scope" doc:"What such a check looks at: all, sample 5%, or since 720h (what was not checked for so long)."`
+	LogEvery        time.Duration `key:"log_every" doc:"How often the transparency log ticks. Fixed when it is made (zapis log init); shorter than a day only for demonstrations."`
+	LogAt           string        `key:"log_at" doc:"Hour of the ticks, UTC. Fixed when the log is made."`
+	Witnesses       string        `key:"witnesses" doc:"Who cosigns the transparency log: verifier key, @ and address of each witness, separated by spaces. None is asked unless it stands here."`
+	Quorum          int           `key:"quorum" doc:"How many of the witnesses are wanted on a checkpoint; 0: all."`
+	TimeAuthorities string        `key:"time_authorities" doc:"RFC 3161 authorities that stamp every checkpoint: name=https://…, separated by spaces. The names are published."`
+	TimeRoots       string        `key:"time_roots" doc:"File with the root certificates (PEM) of the time authorities. Without it no stamp is ever called confirmed."`
+	Calendars       string        `key:"calendars" doc:"OpenTimestamps calendars: addresses, separated by spaces. They see a digest with a random part, never a checkpoint."`
+	Publish         string        `key:"publish" doc:"Folder (absolute) or s3://… where every checkpoint is published by itself; empty: only by zapis log publish."`
+	Log             string        `key:"log_level" doc:"Least important line the logger writes: debug, info, warn or error."`
+	Unisolated      bool          `key:"allow_unisolated_media" doc:"true lets outside media programs run on a machine that cannot isolate them. Dangerous with hostile files."`
 }
 
 // Default is the configuration without a file.
 func Default() Config {
-	return Config{Listen: "127.0.0.1:8080", Reserve: 1 << 30, FixityEvery: 24 * time.Hour, FixityScope: "sample 5%", Log: "warn"}
+	return Config{Listen: "127.0.0.1:8080", Reserve: 1 << 30, FixityEvery: 24 * time.Hour, FixityScope: "sample 5%",
+		LogEvery: 24 * time.Hour, LogAt: "00:10", Log: "warn"}
 }
 
 // Size is a number of bytes, written as 500MiB, 1GiB, 2TB or plain digits.
@@ -260,7 +269,7 @@ func (c Config) Check() error {
 	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") && !strings.HasPrefix(c.Database, "sqlite:///") {
 		return bad("database", "postgres://… or sqlite:///… was expected")
 	}
-	for key, place := range map[string]string{"vault": c.Vault, "replica": c.Replica} {
+	for key, place := range map[string]string{"vault": c.Vault, "replica": c.Replica, "publish": c.Publish} {
 		if strings.Contains(place, "://") {
 			u, err := url.Parse(place)
 			if err != nil || u.Scheme != "s3" || u.Host == "" {
@@ -285,6 +294,9 @@ func (c Config) Check() error {
 	}
 	if c.FixityEvery < 0 || c.FixityEvery > 0 && c.FixityEvery < time.Minute {
 		return bad("fixity_every", "at least 1m, or 0s, was expected")
+	}
+	if err := c.checkLog(); err != nil {
+		return err
 	}
 	switch c.Log {
 	case "debug", "info", "warn", "error":
