@@ -563,6 +563,7 @@ func (r *run) transact(ctx context.Context, tx *store.Tx, c vault.Commit, prov [
 	items := map[string]*archive.Item{} // of this part
 	others := maps.Clone(r.replaced)
 	objects := map[string]bool{}
+	seals := map[string]store.ItemSeal{}
 	var fresh []*archive.Item
 	prov = append([]archive.Provenance(nil), prov...)
 	for i, l := range lines {
@@ -587,6 +588,12 @@ func (r *run) transact(ctx context.Context, tx *store.Tx, c vault.Commit, prov [
 			ID: l.item, Accession: r.acc.ID, Kind: archive.KindUnknown, State: archive.ItemSealed, Size: l.size, SHA256: l.sha256[:],
 			Object: archive.ObjectRef{Object: l.object.ID, Envelope: l.object.Envelope}, ReceivedAt: now, Difficulty: -1, Copies: 1,
 		}
+		// A salt is made when the item is about to be there, in each try anew: none is ever in use twice.
+		seal, err := newSeal(it.ID, it.Size, l.sha256, l.pieces)
+		if err != nil {
+			return tally, nil, nil, err
+		}
+		seals[it.ID] = seal
 		items[it.ID], objects[l.object.ID] = it, true
 		fresh = append(fresh, it)
 	}
@@ -606,6 +613,9 @@ func (r *run) transact(ctx context.Context, tx *store.Tx, c vault.Commit, prov [
 		if err := tx.AddItem(ctx, it); err != nil {
 			return tally, nil, nil, err
 		}
+		if err := tx.AddItemSeal(ctx, seals[it.ID]); err != nil {
+			return tally, nil, nil, err
+		}
 	}
 	copies := map[string]int{}
 	for i, l := range lines {
@@ -620,7 +630,7 @@ func (r *run) transact(ctx context.Context, tx *store.Tx, c vault.Commit, prov [
 			tally.Bytes += l.size
 			if p.Outcome == archive.OutcomeReceived {
 				tally.Received++
-				events = append(events, custody.Ingestion(r.agent, *items[p.Item], p.ID))
+				events = append(events, sealedIn(custody.Ingestion(r.agent, *items[p.Item], p.ID), seals[p.Item]))
 				continue
 			}
 			tally.Duplicates++

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"zapis/internal/archive"
+	"zapis/internal/commit"
 	"zapis/internal/vault"
 )
 
@@ -27,6 +28,7 @@ type line struct {
 	object  *vault.Object // sealed in the batch of the line's group, and wanted
 	sha256  [32]byte      // with outcomes that have bytes
 	size    int64
+	pieces  []byte // SHA-256 of each proof segment, 32 bytes each; with object
 	item    string // of the item held already, for duplicates
 }
 
@@ -187,7 +189,15 @@ func (r *run) takeOnce(ctx context.Context, b *vault.Batch, dirs *folders, l *li
 		f: file, ctx: ctx, limit: before.Size + 1, path: f.path, hook: r.s.o.FS.Read,
 		count: func(n int64) { counted += n; r.report.read(n) },
 	}
-	o, err := b.Add(ctx, src, vault.AddOptions{ExpectSize: before.Size})
+	// The digest of what fits into one proof segment is that of the whole; larger files are hashed a second time, in
+	// segments, while they are sealed.
+	var segments *commit.Segments
+	opts := vault.AddOptions{ExpectSize: before.Size}
+	if before.Size > commit.SegmentSize {
+		segments = &commit.Segments{}
+		opts.Also = segments
+	}
+	o, err := b.Add(ctx, src, opts)
 	if err != nil {
 		r.report.read(-counted)
 		if cerr := ctx.Err(); cerr != nil {
@@ -207,7 +217,10 @@ func (r *run) takeOnce(ctx context.Context, b *vault.Batch, dirs *folders, l *li
 	if before.Size >= 1<<20 {
 		forget(file)
 	}
-	l.object, l.sha256, l.size = &o, o.SHA256, o.Size
+	l.object, l.sha256, l.size, l.pieces = &o, o.SHA256, o.Size, o.SHA256[:]
+	if segments != nil {
+		l.pieces = segments.Digests()
+	}
 	return "", nil
 }
 

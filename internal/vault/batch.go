@@ -47,6 +47,10 @@ type AddOptions struct {
 	ExpectSize int64
 	// Progress is told how many plaintext bytes were sealed since it was last called; from the goroutine of Add.
 	Progress func(n int64)
+	// Also is given the plaintext, in order, in pieces of at most 64 KiB, for digests of other kinds than the vault's own.
+	// It runs beside the sealing, on a goroutine that has ended when Add returns, and on the caller's for what is small. It
+	// must not keep what it is given. An error of it fails the object as one of the source does.
+	Also io.Writer
 }
 
 // Commit is what a batch put into the vault, durable and read back.
@@ -101,9 +105,9 @@ func (b *Batch) Add(ctx context.Context, r io.Reader, o AddOptions) (Object, err
 	n, rerr := io.ReadFull(r, first[:])
 	switch {
 	case rerr == nil:
-		err = b.addLarge(ctx, first, r, id, &e.Object, o.Progress)
+		err = b.addLarge(ctx, first, r, id, &e.Object, o)
 	case errors.Is(rerr, io.EOF) || errors.Is(rerr, io.ErrUnexpectedEOF):
-		err = b.addSmall(first[:n], id, &e.Object, o.Progress)
+		err = b.addSmall(first[:n], id, &e.Object, o)
 		buffers.Put(first)
 	default:
 		buffers.Put(first)
@@ -222,7 +226,10 @@ func (s *sealing) end() (Segment, error) {
 }
 
 // addSmall seals what fits into one buffer without handing it to another goroutine.
-func (b *Batch) addSmall(p []byte, id *age.HybridIdentity, o *Object, progress func(int64)) error {
+func (b *Batch) addSmall(p []byte, id *age.HybridIdentity, o *Object, opts AddOptions) error {
+	if err := feed(opts.Also, p); err != nil {
+		return err
+	}
 	limit := b.v.header().SegmentSize
 	s := sealer{b: b, id: id, limit: limit}
 	err := s.write(p)
@@ -242,7 +249,18 @@ func (b *Batch) addSmall(p []byte, id *age.HybridIdentity, o *Object, progress f
 	for i := range o.Segments {
 		o.Segments[i].PlainSHA256 = sums[i]
 	}
-	progress(int64(len(p)))
+	opts.Progress(int64(len(p)))
+	return nil
+}
+
+// feed gives p to a writer beside the vault.
+func feed(w io.Writer, p []byte) error {
+	if w == nil {
+		return nil
+	}
+	if err := writeCalmly(w, p); err != nil {
+		return &sourceError{err}
+	}
 	return nil
 }
 
@@ -251,7 +269,7 @@ type ring struct {
 	free chan *ringBuffer
 }
 
-// ringBuffer goes back to the reader when both the hash and the seal are done with it.
+// ringBuffer goes back to the reader when the hash, the seal and the writer beside them are done with it.
 type ringBuffer struct {
 	data buffer
 	n    int
@@ -265,15 +283,18 @@ func (r *ring) done(b *ringBuffer) {
 	}
 }
 
-// addLarge runs three stages beside the caller's: one reads, one hashes, the blob's own writes; the caller's
-// goroutine seals.
-func (b *Batch) addLarge(ctx context.Context, first buffer, r io.Reader, id *age.HybridIdentity, o *Object, progress func(int64)) error {
+// addLarge runs three stages beside the caller's, four with a writer beside the vault: one reads, one hashes, that writer's,
+// the blob's own writes; the caller's goroutine seals.
+func (b *Batch) addLarge(ctx context.Context, first buffer, r io.Reader, id *age.HybridIdentity, o *Object, opts AddOptions) error {
 	var (
 		limit   = b.v.header().SegmentSize
 		pool    = ring{make(chan *ringBuffer, ringSize)}
 		read    = make(chan *ringBuffer, ringSize+1)
 		tohash  = make(chan *ringBuffer, ringSize)
 		digests = make(chan *segmentDigests, 1)
+		tofeed  = make(chan *ringBuffer, ringSize)
+		fed     = make(chan error, 1)
+		uses    = int32(2)
 		stop    = make(chan struct{})
 	)
 	for range ringSize - 1 {
@@ -311,6 +332,21 @@ func (b *Batch) addLarge(ctx context.Context, first buffer, r io.Reader, id *age
 		}
 		digests <- d
 	}()
+	if opts.Also != nil {
+		uses = 3
+		go func() { // feeds
+			var err error
+			for p := range tofeed {
+				if err == nil {
+					err = feed(opts.Also, p.data[:p.n])
+				}
+				pool.done(p)
+			}
+			fed <- err
+		}()
+	} else {
+		fed <- nil
+	}
 
 	s := sealer{b: b, id: id, limit: limit}
 	var err error
@@ -319,21 +355,28 @@ func (b *Batch) addLarge(ctx context.Context, first buffer, r io.Reader, id *age
 			break
 		}
 		n := p.n
-		p.uses.Store(2)
+		p.uses.Store(uses)
 		tohash <- p
+		if uses == 3 {
+			tofeed <- p
+		}
 		err = s.write(p.data[:n])
 		pool.done(p)
 		if err != nil {
 			break
 		}
 		o.Size += int64(n)
-		progress(int64(n))
+		opts.Progress(int64(n))
 	}
 	close(stop)
 	close(tohash)
+	close(tofeed)
 	for range read { // the source belongs to the caller again when we return, so the reading has to be over
 	}
 	d := <-digests
+	if ferr := <-fed; err == nil {
+		err = ferr
+	}
 	for len(pool.free) > 0 {
 		buffers.Put((<-pool.free).data)
 	}
