@@ -2,8 +2,9 @@
 // checkpoints.
 //
 // It guarantees the tree of RFC 6962 section 2.1 (SHA-256, 0x00 before a leaf, 0x01 before a node), checkpoints as
-// in the C2SP texts tlog-checkpoint and signed-note (Ed25519), and tile names as in C2SP tlog-tiles. The
-// arithmetic is golang.org/x/mod/sumdb/tlog and note; this package is the only one that imports them.
+// in the C2SP texts tlog-checkpoint and signed-note (Ed25519), cosignatures of witnesses as in C2SP tlog-cosignature
+// (Ed25519), and tile names as in C2SP tlog-tiles. The arithmetic is golang.org/x/mod/sumdb/tlog and note; only this
+// package and package witness below it import them.
 //
 // Every hash of a complete subtree is stored once under a number (StoredIndex) in a table that only grows. The
 // numbers follow the order in which the hashes come to exist: after leaf n come the hashes of the subtrees that it

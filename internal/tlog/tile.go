@@ -14,7 +14,7 @@ const (
 
 // TilePath names a tile of hashes below the prefix of a transparency log, as C2SP tlog-tiles has it: level counts tiles
 // from the leaves up (0–63), n counts tiles from the left, width is TileWidth for a full tile and 1–255 for a
-// partial one. Nothing is published yet; the names are fixed here so that publishing changes no format.
+// partial one.
 func TilePath(level int, n int64, width int) (string, error) {
 	if level < 0 || level > 63 {
 		return "", fmt.Errorf("name tile at level %d: %w", level, ErrRange)
