@@ -1,0 +1,562 @@
+package proof
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"zapis/internal/archive"
+	"zapis/internal/commit"
+	"zapis/internal/custody"
+	"zapis/internal/media"
+	"zapis/internal/policy"
+	"zapis/internal/store"
+	"zapis/internal/vault"
+	"zapis/verify"
+)
+
+// MaxSegments is how many proof segments of one item a clip may name.
+const MaxSegments = 4096
+
+// ErrTooWide: a cut makes the decoder read more of an item than a statement can name.
+var ErrTooWide = errors.New("cut reads too much of an item")
+
+// CutOf is a stretch of an item.
+type CutOf struct {
+	Item     string // identifier or reference
+	From, To time.Duration
+}
+
+// MakeClip is what to cut.
+type MakeClip struct {
+	Cuts   []CutOf
+	Scope  string // identifier of the scope statement; empty: the newest that contains all items
+	Reason string // recorded for ever
+	// MaxHeight of the picture; 0: 720.
+	MaxHeight int
+	// Beat is told the media time reached, in seconds.
+	Beat func(seconds float64)
+}
+
+// Clip is a clip that was made and stated.
+type Clip struct {
+	store.Clip
+	Statement verify.ClipStatement
+	SHA256    [32]byte // of the statement
+	Tick      int64    // -1 while no tick has taken it in
+	Segments  int      // named in it
+}
+
+// source is an item that a clip is cut from.
+type source struct {
+	item  archive.Item
+	seal  store.ItemSeal
+	place store.AccessionPlace
+	root  [32]byte // of its accession
+	named map[int64]bool
+}
+
+// MakeClip renders a clip from originals, seals it into the vault, and states it, in one transaction with the custody event.
+// No byte of it is given out here: see WriteClip. Errors: archive.ErrForbidden or ErrNotFound, archive.ErrInvalid, ErrNoLog,
+// ErrUnsealed, ErrTooWide, those of package media, archive.ErrIntegrity if an original does not open as it was sealed.
+func (s *Service) MakeClip(ctx context.Context, who policy.Subject, r MakeClip) (Clip, error) {
+	fail := func(err error) (Clip, error) { return Clip{}, fmt.Errorf("make clip: %w", err) }
+	reason, err := cleanReason(r.Reason)
+	if err != nil {
+		return fail(err)
+	}
+	if err := publisher(who); err != nil {
+		return fail(err)
+	}
+	if len(r.Cuts) == 0 || len(r.Cuts) > media.MaxCuts {
+		return fail(fmt.Errorf("%w: a clip has 1 to %d cuts", archive.ErrInvalid, media.MaxCuts))
+	}
+	var sources []*source
+	var of []int // the source of each cut
+	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		sources, of = nil, nil
+		if _, err := publicLog(ctx, tx); err != nil {
+			return err
+		}
+		for _, c := range r.Cuts {
+			src, err := s.source(ctx, tx, who, c.Item)
+			if err != nil {
+				return err
+			}
+			at := slices.IndexFunc(sources, func(o *source) bool { return o.item.ID == src.item.ID })
+			if at < 0 {
+				at, sources = len(sources), append(sources, src)
+			}
+			of = append(of, at)
+		}
+		_, err := chooseScope(ctx, tx, r.Scope, sources) // refused before anything is rendered
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	tools, err := s.o.Media()
+	if err != nil {
+		return fail(err)
+	}
+	object, made, batch, err := s.render(ctx, tools, sources, of, r)
+	if err != nil {
+		return fail(err)
+	}
+	for i, list := range made.Read {
+		if err := sources[of[i]].name(list); err != nil {
+			_ = batch.Abort(context.WithoutCancel(ctx))
+			return fail(err)
+		}
+	}
+	commit, err := batch.Commit(ctx)
+	if err != nil {
+		_ = batch.Abort(context.WithoutCancel(ctx))
+		return fail(err)
+	}
+	var out Clip
+	id := s.o.NewID(archive.PrefixClip)
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		out, err = s.state(ctx, tx, who, r, reason, id, sources, of, object, made, commit)
+		return err
+	})
+	if err != nil {
+		s.discard(ctx, id, commit, err)
+		return fail(err)
+	}
+	return out, nil
+}
+
+// source finds an item and what is committed about it.
+func (s *Service) source(ctx context.Context, tx *store.Tx, who policy.Subject, name string) (*source, error) {
+	it, err := s.item(ctx, tx, who, name)
+	if err != nil {
+		return nil, err
+	}
+	unsealed := func() error {
+		return archive.Explain(fmt.Errorf("item %s: %w", it.ID, ErrUnsealed), "The item is in no sealed accession, so a clip of it could not be checked.", "Seal and state its accession first: zapis scope publish")
+	}
+	src := &source{item: it, named: map[int64]bool{}}
+	if src.seal, err = tx.ItemSeal(ctx, it.ID); errors.Is(err, archive.ErrNotFound) {
+		return nil, unsealed()
+	} else if err != nil {
+		return nil, err
+	}
+	var there bool
+	if src.place, there, err = tx.PlaceOf(ctx, it.ID); err != nil {
+		return nil, err
+	} else if !there {
+		return nil, unsealed()
+	}
+	seal, there, err := tx.AccessionSeal(ctx, src.place.Accession)
+	if err == nil && !there {
+		err = fmt.Errorf("item %s: %w: it has a place in an accession that is not sealed", it.ID, archive.ErrIntegrity)
+	}
+	src.root = seal.Root
+	return src, err
+}
+
+// item finds an item by identifier or reference and asks whether it may be opened.
+func (s *Service) item(ctx context.Context, tx *store.Tx, who policy.Subject, name string) (it archive.Item, err error) {
+	if strings.HasPrefix(name, "Z") {
+		it, err = tx.ItemByReference(ctx, policy.ScopeOf(who), name)
+	} else if err = archive.CheckID(archive.PrefixItem, name); err == nil {
+		it, err = tx.Item(ctx, policy.ScopeOf(who), name)
+	}
+	if err != nil {
+		return it, fmt.Errorf("find item: %w", err)
+	}
+	if err := policy.Decide(who, policy.Extract, policy.ItemObject(it)).Err(); err != nil {
+		return it, fmt.Errorf("item %s: %w", it.ID, err)
+	}
+	return it, nil
+}
+
+// chooseScope finds the scope statement that a clip counts against.
+func chooseScope(ctx context.Context, tx *store.Tx, id string, sources []*source) (store.Statement, error) {
+	stated, err := tx.Statements(ctx, kindScope)
+	if err != nil {
+		return store.Statement{}, err
+	}
+	for _, st := range slices.Backward(stated) {
+		if id != "" && st.ID != id {
+			continue
+		}
+		scope, err := parseScope(st)
+		if err != nil {
+			return store.Statement{}, err
+		}
+		contained := !slices.ContainsFunc(sources, func(src *source) bool {
+			return !slices.ContainsFunc(scope.Accessions, func(a verify.ScopeAccession) bool { return a.Root == src.root })
+		})
+		if contained {
+			return st, nil
+		}
+		if id != "" {
+			return store.Statement{}, archive.Explain(fmt.Errorf("statement %s: %w: an item is not in it", id, archive.ErrInvalid), "This scope does not contain all items of the clip.", "")
+		}
+	}
+	if id != "" {
+		return store.Statement{}, fmt.Errorf("statement %s: %w", id, archive.ErrNotFound)
+	}
+	return store.Statement{}, archive.Explain(fmt.Errorf("%w: no scope contains all items of the clip", ErrUnsealed), "No stated scope contains all items of the clip.", "State one first: zapis scope publish")
+}
+
+// original is an item opened in the vault. It remembers the first error of the vault, so that bytes that could not be read
+// are never mistaken for damaged material.
+type original struct {
+	r *vault.Reader
+	n int64
+
+	mu  sync.Mutex
+	err error
+}
+
+// Size is the length of the original in bytes.
+func (o *original) Size() int64 { return o.n }
+
+// ReadAt reads opened, authenticated bytes.
+func (o *original) ReadAt(p []byte, at int64) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.r.ReadAt(p, at)
+	if err != nil && !errors.Is(err, io.EOF) && o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+func (o *original) problem() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+// render makes the clip and seals it into a batch, which the caller commits or aborts.
+func (s *Service) render(ctx context.Context, tools Media, sources []*source, of []int, r MakeClip) (_ vault.Object, made media.Clip, batch *vault.Batch, err error) {
+	probes := make([]media.Probe, len(sources))
+	originals := make([]*original, len(r.Cuts))
+	defer func() {
+		for _, o := range originals {
+			if o != nil {
+				_ = o.r.Close() // nothing was written through it
+			}
+		}
+	}()
+	cuts := make([]media.Cut, len(r.Cuts))
+	probed := make([]bool, len(sources))
+	for i, c := range r.Cuts {
+		it := sources[of[i]].item
+		rd, err := s.o.Vault.Reader(ctx, vault.Ref(it.Object))
+		if err != nil {
+			return vault.Object{}, made, nil, fmt.Errorf("open original of %s: %w", it.ID, err)
+		}
+		o := &original{r: rd, n: rd.Size()}
+		originals[i] = o
+		if o.n != it.Size {
+			return vault.Object{}, made, nil, fmt.Errorf("open original of %s: %w: another size", it.ID, archive.ErrIntegrity)
+		}
+		if !probed[of[i]] {
+			if probes[of[i]], err = tools.Probe(ctx, o); err != nil {
+				return vault.Object{}, made, nil, fmt.Errorf("look at %s: %w", it.ID, err)
+			}
+			probed[of[i]] = true
+		}
+		if c.From < 0 || c.To <= c.From || it.Duration > 0 && c.To > it.Duration+time.Second {
+			return vault.Object{}, made, nil, archive.Explain(fmt.Errorf("cut %d: %w: it does not lie within the item", i, archive.ErrInvalid), "A cut does not lie within its item.", "")
+		}
+		cuts[i] = media.Cut{Source: o, Probe: probes[of[i]], From: c.From, To: c.To}
+	}
+	batch = s.o.Vault.Begin(ctx)
+	var object vault.Object
+	for _, whole := range []bool{false, true} {
+		object, err = sealStream(ctx, batch, func(w io.Writer) (err error) {
+			made, err = tools.Clip(ctx, cuts, media.ClipOptions{Out: w, MaxHeight: r.MaxHeight, Whole: whole, Beat: r.Beat})
+			return err
+		})
+		if err == nil || !errors.Is(err, media.ErrNarrow) {
+			break
+		}
+		s.o.Logger.InfoContext(ctx, "clip is rendered from whole originals", slog.Int("cuts", len(cuts)))
+	}
+	for i, o := range originals {
+		if broken := o.problem(); broken != nil && ctx.Err() == nil {
+			err = errors.Join(fmt.Errorf("read original of %s: %w", sources[of[i]].item.ID, broken), err)
+		}
+	}
+	if err == nil && (object.Size != made.Size || object.Size == 0 || len(made.Read) != len(cuts)) {
+		err = fmt.Errorf("%w: the clip is not what was reported", media.ErrNoReport)
+	}
+	if err != nil {
+		_ = batch.Abort(context.WithoutCancel(ctx))
+		return vault.Object{}, made, nil, err
+	}
+	return object, made, batch, nil
+}
+
+// sealStream seals what produce writes, while it is written. If produce gives an error the object is dropped.
+func sealStream(ctx context.Context, batch *vault.Batch, produce func(io.Writer) error) (vault.Object, error) {
+	r, w := io.Pipe()
+	type result struct {
+		o   vault.Object
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		o, err := batch.Add(ctx, r, vault.AddOptions{})
+		// If sealing failed the program must hear of it, or it would wait for ever.
+		_ = r.CloseWithError(errors.Join(errors.New("sealing ended"), err))
+		done <- result{o, err}
+	}()
+	err := produce(w)
+	_ = w.CloseWithError(err) // nil is the end of the stream
+	res := <-done
+	switch {
+	case err == nil && res.err == nil:
+		return res.o, nil
+	case res.err != nil && !errors.Is(res.err, vault.ErrSource):
+		return vault.Object{}, fmt.Errorf("seal clip: %w", res.err)
+	case res.err == nil:
+		batch.Drop(res.o.ID) // produce failed after its last byte
+	}
+	return vault.Object{}, err
+}
+
+// name notes the segments that hold the bytes which the decoder was given.
+func (src *source) name(read []media.Range) error {
+	for _, x := range read {
+		if x.From < 0 || x.To > src.item.Size || x.To <= x.From {
+			return fmt.Errorf("item %s: %w: bytes were read that are not there", src.item.ID, archive.ErrIntegrity)
+		}
+		for i := x.From / commit.SegmentSize; i <= (x.To-1)/commit.SegmentSize; i++ {
+			src.named[i] = true
+		}
+		if len(src.named) > MaxSegments {
+			return archive.Explain(fmt.Errorf("item %s: %w", src.item.ID, ErrTooWide), "The decoder has to read more of this item than a statement can name (4 GiB).", "Take a cut nearer to its beginning, or an item that is shorter.")
+		}
+	}
+	return nil
+}
+
+func (src *source) segments() []verify.NamedSegment {
+	indexes := make([]int64, 0, len(src.named))
+	for i := range src.named {
+		indexes = append(indexes, i)
+	}
+	slices.Sort(indexes)
+	out := make([]verify.NamedSegment, len(indexes))
+	for k, i := range indexes {
+		sum := [32]byte(src.seal.Digests[32*i : 32*i+32])
+		out[k] = verify.NamedSegment{Index: i, Commitment: commit.Segment(src.seal.Salt, uint64(i), commit.SegmentLength(src.item.Size, i), sum)}
+	}
+	return out
+}
+
+// state writes the statement, the clip and the event.
+func (s *Service) state(ctx context.Context, tx *store.Tx, who policy.Subject, r MakeClip, reason, id string, sources []*source, of []int,
+	object vault.Object, made media.Clip, sealed vault.Commit) (out Clip, err error) {
+	// Two clips of one scope made at the same time must not get one number.
+	if _, err := tx.LogSize(ctx, true); err != nil {
+		return out, err
+	}
+	log, err := publicLog(ctx, tx)
+	if err != nil {
+		return out, err
+	}
+	for _, src := range sources {
+		// What was allowed before the rendering may no longer be, and what was sealed may have been erased.
+		again, err := s.source(ctx, tx, who, src.item.ID)
+		if err != nil {
+			return out, err
+		}
+		if again.place != src.place || again.root != src.root || again.seal.Whole != src.seal.Whole {
+			return out, fmt.Errorf("item %s: %w: it changed while the clip was made", src.item.ID, archive.ErrConflict)
+		}
+		if n := commit.SegmentCount(src.item.Size); int64(len(src.seal.Digests)) != 32*n || src.seal.SegmentSize != commit.SegmentSize {
+			return out, fmt.Errorf("item %s: %w: its segments are not as many as its size asks for", src.item.ID, archive.ErrIntegrity)
+		}
+	}
+	scope, err := chooseScope(ctx, tx, r.Scope, sources)
+	if err != nil {
+		return out, err
+	}
+	whole, err := parseScope(scope)
+	if err != nil {
+		return out, err
+	}
+	st := verify.ClipStatement{
+		Bytes: object.Size, Milliseconds: int64(math.Round(made.Duration * 1000)), SHA256: object.SHA256,
+		Number: 1, Origin: log.Origin, Scope: scope.SHA256, StatedOn: s.today(),
+	}
+	before, err := tx.Clips(ctx, scope.ID)
+	if err != nil {
+		return out, err
+	}
+	if n := len(before); n > 0 {
+		last, err := tx.Statement(ctx, before[n-1].Statement)
+		if err != nil {
+			return out, err
+		}
+		previous := verify.Hash(last.SHA256)
+		st.Number, st.Previous, st.ReleasedMS = before[n-1].Number+1, &previous, before[n-1].ReleasedMS
+	}
+	for i, c := range r.Cuts {
+		cut := verify.Cut{FromMS: c.From.Milliseconds(), ToMS: c.To.Milliseconds(), Source: of[i]}
+		if cut.ToMS <= cut.FromMS {
+			return out, fmt.Errorf("cut %d: %w: shorter than a millisecond", i, archive.ErrInvalid)
+		}
+		st.Cuts = append(st.Cuts, cut)
+		st.ReleasedMS += cut.ToMS - cut.FromMS
+	}
+	if st.ReleasedMS > whole.Milliseconds {
+		return out, archive.Explain(fmt.Errorf("%w: %d ms would be released of %d", archive.ErrInvalid, st.ReleasedMS, whole.Milliseconds), "More would be released than the scope says there is.", "State a scope that measures everything.")
+	}
+	segments := 0
+	for _, src := range sources {
+		named := src.segments()
+		segments += len(named)
+		st.Sources = append(st.Sources, verify.ClipSource{Accession: src.root, Item: src.place.Leaf, Segments: named})
+	}
+	body, err := st.Canonical()
+	if err != nil {
+		return out, err
+	}
+	salt, err := s.random()
+	if err != nil {
+		return out, err
+	}
+	now := s.now()
+	row := store.Statement{ID: s.o.NewID(archive.PrefixStatement), Kind: kindClip, Body: body, Salt: salt, SHA256: sha256.Sum256(body), CreatedAt: now, CreatedBy: who.Agent, Tick: -1, Place: -1}
+	clip := store.Clip{
+		ID: id, Statement: row.ID, Scope: scope.ID, Number: st.Number, ReleasedMS: st.ReleasedMS, Bytes: st.Bytes, Milliseconds: st.Milliseconds,
+		SHA256: st.SHA256, Object: archive.ObjectRef{Object: object.ID, Envelope: sealed.Envelope}, CreatedAt: now,
+	}
+	if err := tx.AddCommit(ctx, sealed, store.ObjectClip); err != nil {
+		return out, err
+	}
+	if err := tx.AddStatement(ctx, row); err != nil {
+		return out, err
+	}
+	if err := tx.AddClip(ctx, clip); err != nil {
+		return out, err
+	}
+	event := archive.Event{
+		Type: archive.EventDissemination, Agent: who.Agent, Outcome: archive.Success,
+		Detail: map[string]string{
+			"what": kindClip, "statement": hex.EncodeToString(row.SHA256[:]), "sha256": hex.EncodeToString(st.SHA256[:]), "size": decimal(st.Bytes), "clip": id,
+			"object": object.ID, "envelope": sealed.Envelope, "reason": reason, "cuts": decimal(int64(len(st.Cuts))),
+			"recipe": media.RecipeClip.Name, "recipe_version": decimal(int64(media.RecipeClip.Version)),
+			"derive_tool": made.Report.Tool.Name, "derive_tool_version": made.Report.Tool.Version,
+		},
+	}
+	for _, src := range sources {
+		event.Subjects = append(event.Subjects, archive.Subject{Role: custody.RoleSource, Kind: custody.KindItem, ID: src.item.ID})
+	}
+	event.Subjects = append(event.Subjects, archive.Subject{Role: custody.RoleOutcome, Kind: custody.KindObject, ID: object.ID})
+	if _, err := s.o.Custody.Record(ctx, tx, event); err != nil {
+		return out, err
+	}
+	return Clip{Clip: clip, Statement: st, SHA256: row.SHA256, Tick: -1, Segments: segments}, nil
+}
+
+// discard takes sealed bytes away that the catalogue will never name; where that is not certain they stay, and fsck names
+// them.
+func (s *Service) discard(ctx context.Context, id string, c vault.Commit, cause error) {
+	ctx = context.WithoutCancel(ctx)
+	if errors.Is(cause, store.ErrUnknownOutcome) {
+		return
+	}
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		_, err := tx.Clip(ctx, id)
+		return err
+	})
+	if !errors.Is(err, archive.ErrNotFound) {
+		return
+	}
+	names := []string{vault.SumsName(c.Envelope), vault.EnvelopeName(c.Envelope)}
+	for _, b := range c.Blobs {
+		names = append(names, vault.BlobName(b.Name))
+	}
+	for _, name := range names {
+		if err := s.o.Vault.Backend().Remove(ctx, name); err != nil {
+			s.o.Logger.WarnContext(ctx, "sealed bytes without an owner stay in the vault", slog.String("envelope", c.Envelope), slog.Any("error", err))
+			return
+		}
+	}
+}
+
+// WriteClip writes the published file to w. If the bytes turn out not to be those that were stated, w has got some of them
+// and the error is archive.ErrIntegrity: the caller must throw them away.
+func (s *Service) WriteClip(ctx context.Context, who policy.Subject, id string, w io.Writer) error {
+	fail := func(err error) error { return fmt.Errorf("write clip %s: %w", id, err) }
+	if err := publisher(who); err != nil {
+		return fmt.Errorf("write clip: %w", err)
+	}
+	if err := archive.CheckID(archive.PrefixClip, id); err != nil {
+		return err
+	}
+	var c store.Clip
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		c, err = tx.Clip(ctx, id)
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	rd, err := s.o.Vault.Reader(ctx, vault.Ref(c.Object))
+	if err != nil {
+		return fail(err)
+	}
+	defer rd.Close()
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(w, h), rd); err != nil {
+		return fail(err)
+	}
+	if [32]byte(h.Sum(nil)) != c.SHA256 {
+		return fail(fmt.Errorf("%w: not the bytes that were stated", archive.ErrIntegrity))
+	}
+	return nil
+}
+
+// Clips gives the clips that were stated against a scope, or all of them, oldest first.
+func (s *Service) Clips(ctx context.Context, who policy.Subject, scope string) (out []Clip, err error) {
+	if err := publisher(who); err != nil {
+		return nil, fmt.Errorf("list clips: %w", err)
+	}
+	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		out = nil
+		clips, err := tx.Clips(ctx, scope)
+		if err != nil {
+			return err
+		}
+		for _, c := range clips {
+			st, err := tx.Statement(ctx, c.Statement)
+			if err != nil {
+				return err
+			}
+			body, err := parseClip(st)
+			if err != nil {
+				return err
+			}
+			n := 0
+			for _, src := range body.Sources {
+				n += len(src.Segments)
+			}
+			out = append(out, Clip{Clip: c, Statement: body, SHA256: st.SHA256, Tick: st.Tick, Segments: n})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list clips: %w", err)
+	}
+	return out, nil
+}
