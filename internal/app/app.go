@@ -21,6 +21,7 @@ import (
 	"zapis/internal/ingest"
 	"zapis/internal/job"
 	"zapis/internal/media"
+	"zapis/internal/proof"
 	"zapis/internal/reading"
 	"zapis/internal/store"
 	"zapis/internal/tlog"
@@ -76,6 +77,7 @@ type App struct {
 	Derive   *derive.Service // with Workers
 	Reading  *reading.Service
 	Anchor   *anchor.Service // the transparency log
+	Proof    *proof.Service
 	Program  string          // identifier of the software agent
 	Agent    string          // identifier of who acts
 
@@ -214,6 +216,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 	if a.Reading, err = reading.New(reading.Options{
 		DB: a.DB, Vault: a.Vault, Custody: a.Custody, Sealer: a.Sealer, Jobs: a.Jobs, VisitKey: a.Session, Machine: a.machine(), Logger: a.Logger,
 	}); err != nil {
+		return err
+	}
+	if a.Proof, err = a.openProof(); err != nil {
 		return err
 	}
 	if a.Anchor, err = a.openAnchor(); err != nil {
