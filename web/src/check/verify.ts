@@ -34,10 +34,11 @@ export type Facts = {
   // The tick that matters for the bundle's own date, and the one of the scope.
   tick: { index: number; checkpoint: number } | null; scopeTick: { index: number; checkpoint: number } | null;
 };
-export type Report = { ok: boolean; kind: string; failed: StepName | ''; steps: Step[]; bundle: Bundle | null; facts: Facts };
+// given says of a refusal that it is about what the caller gave, and not about the bundle alone.
+export type Report = { ok: boolean; kind: string; failed: StepName | ''; given: boolean; steps: Step[]; bundle: Bundle | null; facts: Facts };
 
 class Refused extends Error {
-  constructor(readonly step: StepName, why: string) { super(why); }
+  constructor(readonly step: StepName, why: string, readonly given = false) { super(why); }
 }
 
 const itemSteps: StepName[] = ['totals', 'lineage'];
@@ -46,7 +47,7 @@ export async function verify(raw: Uint8Array, options: Options = {}): Promise<Re
   const facts: Facts = {
     origin: '', keys: [], keyGiven: !!options.keys?.length, witnesses: [], witnessesGiven: !!options.witnesses?.length, rootsGiven: !!options.roots, checkpoints: [], tick: null, scopeTick: null,
   };
-  const report: Report = { ok: false, kind: '', failed: '', steps: [], bundle: null, facts };
+  const report: Report = { ok: false, kind: '', failed: '', given: false, steps: [], bundle: null, facts };
   const done = (name: StepName, state: Step['state'], text = '') => report.steps.push({ name, state, text });
   try {
     const b = parse(raw);
@@ -58,6 +59,7 @@ export async function verify(raw: Uint8Array, options: Options = {}): Promise<Re
     const step = e instanceof Refused ? e.step : e instanceof Form || e instanceof Spelling ? 'format' : null;
     if (!step) throw e;
     report.failed = step;
+    report.given = e instanceof Refused && e.given;
     done(step, 'failed', (e as Error).message);
   }
   return report;
@@ -96,7 +98,7 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
     need(i === 0 || b.log.witnesses[i - 1]! < text, 'keys', 'witnesses are out of order');
     return key;
   });
-  for (const given of options.keys ?? []) need(b.log.keys.some((k) => k.vkey === given.trim()), 'keys', 'the key given is not one of the log');
+  for (const given of options.keys ?? []) if (!b.log.keys.some((k) => k.vkey === given.trim())) throw new Refused('keys', 'the key given is not one of the log', true);
   facts.keys = keys.map((k) => ({ vkey: k.key.text, since: k.since }));
   facts.witnesses = b.log.witnesses;
   done('keys', facts.keyGiven ? 'ok' : 'open', facts.keyGiven ? '' : 'no key was given from elsewhere');
@@ -136,7 +138,7 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
 
   // witnesses
   const given = [...new Set((options.witnesses ?? []).map((w) => w.trim()))];
-  for (const w of given) need(readKey(w)?.algorithm === cosignature, 'witnesses', 'what was given is not the key of a witness');
+  for (const w of given) if (readKey(w)?.algorithm !== cosignature) throw new Refused('witnesses', 'what was given is not the key of a witness', true);
   const quorum = given.length ? (options.quorum ?? given.length) : 0;
   for (const [i, c] of checkpoints.entries()) {
     let count = 0;
@@ -147,7 +149,7 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
       if (checked) count++;
       facts.checkpoints[i]!.marks.push({ at: t * 1000, who: key.name, kind: 'witness', checked });
     }
-    need(count >= quorum, 'witnesses', `checkpoint ${i} lacks witnesses that were wanted`);
+    if (count < quorum) throw new Refused('witnesses', `checkpoint ${i} lacks witnesses that were wanted`, true);
   }
   done('witnesses', given.length ? 'ok' : 'open', given.length ? '' : 'no witness was given from elsewhere');
 
