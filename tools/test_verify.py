@@ -2,11 +2,13 @@
 """Tests of verify.py, and a writer of proof bundles that shares nothing with Zapis.
 
     test_verify.py                 run the tests
-    test_verify.py --write DIR     write bundles of every kind and index.json: list of {"file", "options", "ok"}
+    test_verify.py --write DIR     write bundles of every kind and index.json, an array of objects file, options, ok,
+                                   failed, seed (the key that signed is Ed25519 with SHA-256 of this text as its seed)
 
 The writer follows docs/design/proof-bundle.md alone and has keys of its own that anybody can know: for tests only.
 """
 import base64
+import functools
 import hashlib
 import hmac
 import io
@@ -60,6 +62,12 @@ class Key:
 
     def note(self, text):
         return text + "\n" + self.line(text)
+
+
+@functools.lru_cache(None)
+def key_of(owner, number):
+    """Key of a log: the seed of Ed25519 is SHA-256 of the owner and "key <number>"."""
+    return Key(ORIGIN, f"{owner}key {number}")
 
 
 # ---- Trees ------------------------------------------------------------------------------------------------------
@@ -153,16 +161,16 @@ class Accession:
 
 
 class Log:
-    """A public log with its keys, witnesses and the custody record behind it."""
+    """A public log with its keys, witnesses and the custody record behind it; owner tells its keys from others'."""
 
-    def __init__(self, r, rotations=0, witnesses=3):
-        self.r, self.ticks, self.openings = r, [], {}
-        self.keys = [(Key(ORIGIN, "key 0"), "", 0)]
-        self.witnesses = [Key(f"witness{i}.example", f"witness {i}", 4) for i in range(witnesses)]
-        self.rotations, self.record, self.custody_veil = rotations, [], r.randbytes(32)
+    def __init__(self, r, owner=""):
+        self.r, self.ticks, self.openings, self.owner = r, [], {}, owner
+        self.keys = [(key_of(owner, 0), "", 0)]
+        self.witnesses = [Key(f"witness{i}.example", f"{owner}witness {i}", 4) for i in range(3)]
+        self.record, self.custody_veil = [], r.randbytes(32)
 
     def rotate(self):
-        before, key = self.keys[-1][0], Key(ORIGIN, f"key {len(self.keys)}")
+        before, key = self.keys[-1][0], key_of(self.owner, len(self.keys))
         text = f"zapis log key v1\n{ORIGIN}\n{key.text}\n{len(self.ticks)}\n"
         self.keys.append((key, before.note(text), len(self.ticks)))
 
@@ -220,25 +228,35 @@ def scope_statement(accessions, day="2026-11-20"):
         **{n: str(sum(getattr(a, n) for a in accessions)) for n in names}}
 
 
-def make(seed=1, rotations=0):
-    """A log with one of everything: {"scope": bundle, "clip": …, "item": …, "item-bare": …}, key, log, clip, item."""
+@functools.lru_cache(4)
+def items_of(seed):
     r = random.Random(seed)
-    log = Log(r)
+    return [Item(r, size, ms) for size, ms in ((3 * v.SEGMENT + 17, 61_000), (0, 0), (4096, 0), (v.SEGMENT, 12_000),
+                                               (2 * v.SEGMENT, 30_500))]
+
+
+def make(seed=1, rotations=0, owner="", twist=lambda what, value: value):
+    """A log with one of everything: bundles {"scope", "clip", "item", "item-bare"}, key, log, clip, item.
+
+    twist is called with everything that is committed to, before it is: what it gives is committed to and shown by an
+    archive that lies, all of whose signatures and proofs are good.
+    """
+    r = random.Random(seed)
+    log, items = Log(r, owner), items_of(seed)
     clip_bytes = r.randbytes(5000)
-    items = [Item(r, size, ms) for size, ms in ((3 * v.SEGMENT + 17, 61_000), (0, 0), (4096, 0), (v.SEGMENT, 12_000),
-                                                (2 * v.SEGMENT, 30_500))]
     accessions = [Accession(items[:3], 2), Accession(items[3:])]
     sorted_accessions, scope = scope_statement(accessions)
+    scope = twist("scope", scope)
     totals = [LIST(inclusion(a.files, a.leaves)) for a in sorted_accessions]
 
     # The custody record: one event is the taking in of items[0].
     item, ident = items[0], lambda p: p + "_" + "".join(r.choices("0123456789abcdefghjkmnpqrstvwxyz", k=26))
-    event = v.canonical({
+    event = v.canonical(twist("event", {
         "agent": ident("ag"), "id": ident("ev"), "outcome": "success", "subjects": [
             {"id": ident("it"), "kind": "item", "role": "outcome"}, {"id": ident("ac"), "kind": "accession", "role": "about"}],
         "time": "2026-11-19T08:00:00.000001Z", "tool": "zapis 1", "type": "ingestion", "version": "1",
         "detail": {"outcome": "received", "sha256": item.sha256.hex(), "size": str(item.size), "whole": item.whole.hex(),
-                   "segment_root": item.segments.root().hex(), "object": ident("ob")}})
+                   "segment_root": item.segments.root().hex(), "object": ident("ob")}}))
     salt = r.randbytes(32)
     log.record = [r.randbytes(32) for _ in range(11)]
     place = 6
@@ -261,6 +279,7 @@ def make(seed=1, rotations=0):
         "sources": [{"accession": a.root.hex(), "item": a.leaves[p].hex(), "segments": [
             {"commitment": a.items[p].segments.leaves[i].hex(), "index": str(i)} for i in places]}
             for a, p, places in picked]}
+    clip = twist("clip", clip)
     sources = [{
         "measure": a.measures[p].hex(), "place": str(p), "proof": LIST(inclusion(p, a.leaves)),
         "segment_root": a.items[p].segments.root().hex(), "segments": LIST(a.items[p].segments.proof(places)),
@@ -305,11 +324,11 @@ class Accepts(unittest.TestCase):
         given = lambda **more: v.options(**({"keys": keys, "witnesses": witnesses, "quorum": 2} | more))  # noqa: E731
         other, stranger = Key(ORIGIN, "other").text, Key("stranger.example", "stranger", 4).text
         for want, more in (
-                ("", {}), ("", {"quorum": None}), ("", {"file": io.BytesIO(made.clip)}),
+                ("", {}), ("", {"quorum": 0}), ("", {"file": io.BytesIO(made.clip)}),
                 ("", {"witnesses": witnesses + [stranger], "quorum": 3}),
                 ("keys", {"keys": [other]}), ("keys", {"keys": keys + [other]}),
                 ("witnesses", {"witnesses": [stranger], "quorum": 1}), ("witnesses", {"quorum": 4}),
-                ("witnesses", {"witnesses": [], "quorum": 1}), ("witnesses", {"witnesses": witnesses + [stranger], "quorum": None}),
+                ("witnesses", {"witnesses": [], "quorum": 1}), ("witnesses", {"witnesses": witnesses + [stranger], "quorum": 0}),
                 ("witnesses", {"witnesses": [witnesses[0]] * 2, "quorum": 2}),
                 ("file", {"file": io.BytesIO(made.clip + b"x")}), ("file", {"file": io.BytesIO(made.clip[:-1] + b"x")})):
             self.assertEqual(v.verify(raw, given(**more))["failed"], want, more)
@@ -378,22 +397,110 @@ class Primitives(unittest.TestCase):
                     v.check_consistency(m, root(leaves[1:m + 1]), n, root(leaves[:n]), proof)
 
 
-def write(folder):
-    index = []
-    for rotations in (0, 1, 3):
-        made = make(7 + rotations, rotations)
+def add_to(*path, by=1):
+    """Twist that adds to the number at the path."""
+    def change(value):
+        for key in path[:-1]:
+            value = value[key]
+        value[path[-1]] = str(int(value[path[-1]]) + by)
+    return change
+
+
+def put(text, *path):
+    def change(value):
+        for key in path[:-1]:
+            value = value[key]
+        value[path[-1]] = text
+    return change
+
+
+def several(*changes):
+    def change(value):
+        for each in changes:
+            each(value)
+    return change
+
+
+def last(value):
+    """Cut the last accession off the scope; its sums stay."""
+    value["accessions"].pop()
+
+
+# What a lying archive may commit to, sign and have witnessed, and the step that refuses it all the same.
+LIES = [
+    ("scope", "totals", add_to("files")), ("scope", "totals", add_to("bytes", by=7)), ("scope", "totals", add_to("milliseconds", by=1)),
+    ("scope", "totals", add_to("unmeasured")), ("scope", "totals", several(add_to("unmeasured", by=9), add_to("accessions", 0, "unmeasured", by=9))),
+    *(("scope", "totals", several(add_to(n, by=k), add_to("accessions", i, n, by=k)))
+      for n in ("files", "bytes", "milliseconds") for i in (0, 1) for k in (1, 1000)),
+    ("scope", "totals", put("11" * 32, "accessions", 0, "root")), ("scope", "format", last),
+    ("scope", "format", lambda s: s["accessions"].reverse()), ("scope", "format", lambda s: s["accessions"].append(s["accessions"][1])),
+    ("scope", "format", put("x", "other")), ("scope", "format", put("2026-02-30", "sealed_on")), ("scope", "statements", put("other.example", "origin")),
+    ("clip", "statements", put("22" * 32, "scope")), ("clip", "statements", put("other.example", "origin")),
+    ("clip", "lineage", add_to("released_ms")), ("clip", "lineage", add_to("released_ms", by=-1)),
+    ("clip", "lineage", several(put("2", "number"), put("33" * 32, "previous"), add_to("released_ms", by=-1))),
+    ("clip", "lineage", several(put("2", "number"), put("33" * 32, "previous"), add_to("released_ms", by=10 ** 6))),
+    ("clip", "format", put("2", "number")), ("clip", "format", put("0", "number")), ("clip", "format", put("33" * 32, "previous")),
+    ("clip", "lineage", add_to("clip", "milliseconds", by=2000)), ("clip", "lineage", add_to("clip", "milliseconds", by=-2041)),
+    ("clip", "lineage", several(add_to("cuts", 0, "to_ms", by=5000), add_to("released_ms", by=5000))),
+    ("clip", "format", put("0", "cuts", 0, "to_ms")), ("clip", "format", put("2", "cuts", 1, "source")), ("clip", "format", put("0", "cuts", 1, "source")),
+    ("clip", "lineage", put("44" * 32, "sources", 0, "accession")), ("clip", "lineage", put("44" * 32, "sources", 1, "item")),
+    ("clip", "lineage", put("44" * 32, "sources", 0, "segments", 1, "commitment")),
+    ("clip", "lineage", add_to("sources", 0, "segments", 1, "index", by=-1)), ("clip", "lineage", add_to("sources", 0, "segments", 1, "index")),
+    ("clip", "format", lambda s: s["sources"].reverse() or s["sources"].pop()), ("clip", "lineage", lambda s: s["sources"].reverse()),
+    ("clip", "lineage", lambda s: s["sources"][0]["segments"].pop()), ("clip", "format", lambda s: s["sources"][0]["segments"].reverse()),
+    ("event", "event", put("failed", "detail", "outcome")), ("event", "event", put("accession", "type")),
+    ("event", "event", put("55" * 32, "detail", "sha256")), ("event", "event", put("1", "detail", "size")),
+    ("event", "event", put("55" * 32, "detail", "whole")), ("event", "event", put("55" * 32, "detail", "segment_root")),
+    ("event", "event", lambda e: e["detail"].pop("whole")), ("event", "event", lambda e: e.pop("agent")),
+    ("event", "event", put("x", "other")), ("event", "event", put("2", "version")),
+]
+
+
+def lies(seed):
+    """Bundles of a lying archive, each with the step that finds it out."""
+    for number, (about, step, change) in enumerate(LIES):
+        def twist(what, value):
+            if what == about:
+                change(value)
+            return value
+        made = make(seed, number % 3, twist=twist)
         for name, bundle in made.bundles.items():
-            file = f"{name}-{rotations}.json"
-            with open(os.path.join(folder, file), "wb") as out:
-                out.write(encode(bundle, made.key))
-            index.append({"file": file, "ok": True, "options": {
-                "keys": [made.log.keys[0][0].text], "witnesses": [w.text for w in made.log.witnesses], "quorum": 3}})
+            if (about == "scope" and name in ("scope", "clip")) or about == name or (about == "event" and "item" in name):
+                yield f"lie-{seed}-{number}-{name}", step, made, encode(bundle, made.key)
+
+
+class Refuses(unittest.TestCase):
+    def test_lies(self):
+        for name, step, _, raw in lies(1):
+            report = v.verify(raw)
+            self.assertEqual(report["failed"], step, (name, report["steps"][-1]["text"]))
+
+
+def write(folder, seeds):
+    """Bundles of one log (own), of another tree under the same keys (fork), of other keys (foreign), and lies."""
+    index = []
+
+    def add(name, made, raw, ok, failed, key):
+        with open(os.path.join(folder, name + ".json"), "wb") as out:
+            out.write(raw)
+        index.append({"file": name + ".json", "ok": ok, "failed": failed, "seed": key, "options": {
+            "keys": [made.log.keys[0][0].text], "witnesses": [w.text for w in made.log.witnesses], "quorum": 3}})
+
+    for seed in seeds:
+        for rotations in (0, 3):
+            for kind, made in (("own", make(seed, rotations)), ("fork", make(seed + 1000, rotations)),
+                               ("foreign", make(seed, rotations, "foreign "))):
+                for name, bundle in made.bundles.items():
+                    add(f"{kind}-{seed}-{rotations}-{name}", made, encode(bundle, made.key), True, "",
+                        made.log.owner + f"key {rotations}")
+        for name, step, made, raw in lies(seed):
+            add(name, made, raw, False, step, "")
     with open(os.path.join(folder, "index.json"), "w") as out:
         json.dump(index, out, indent=1)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--write"]:
-        write(sys.argv[2])
+        write(sys.argv[2], [7] + [int(n) for n in sys.argv[3:]])
     else:
         unittest.main()
