@@ -1122,7 +1122,7 @@ LEFT_OUT = {"statements": ["item"], "totals": ["item"], "lineage": ["item", "sco
 
 def options(keys=(), witnesses=(), quorum=0, roots=None, file=None):
     """keys and witnesses: verifier keys; quorum: number, 0 for all; roots: PEM text; file: stream of bytes."""
-    return Record(keys=list(keys), witnesses=list(witnesses), quorum=quorum, roots=roots, file=file)
+    return Record(keys=list(keys or ()), witnesses=list(witnesses or ()), quorum=quorum, roots=roots, file=file)
 
 
 def existed(bundle):
