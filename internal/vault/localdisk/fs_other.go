@@ -3,6 +3,7 @@
 package localdisk
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +14,10 @@ import (
 func startWrite(*os.File, int64, int64) {}
 
 func dropCache(*os.File) {}
+
+func setDirect(*os.File, bool) error { return errors.ErrUnsupported }
+
+func aligned([]byte) bool { return false }
 
 func freeSpace(*os.Root) (free, total uint64, known bool) { return 0, 0, false }
 
