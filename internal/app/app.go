@@ -78,8 +78,8 @@ type App struct {
 	Reading  *reading.Service
 	Anchor   *anchor.Service // the transparency log
 	Proof    *proof.Service
-	Program  string          // identifier of the software agent
-	Agent    string          // identifier of who acts
+	Program  string // identifier of the software agent
+	Agent    string // identifier of who acts
 
 	alone   bool
 	closers []io.Closer

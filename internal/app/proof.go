@@ -10,8 +10,16 @@ import (
 // openProof makes the room that seals, states and proves. The outside programs are looked for when the first clip is made:
 // most commands need none.
 func (a *App) openProof() (*proof.Service, error) {
+	witnesses, err := a.Config.LogWitnesses()
+	if err != nil {
+		return nil, err
+	}
+	quorum := a.Config.Quorum
+	if quorum == 0 {
+		quorum = len(witnesses)
+	}
 	return proof.New(proof.Options{
-		DB: a.DB, Vault: a.Vault, Custody: a.Custody, Quorum: a.Config.Quorum, Logger: a.Logger,
+		DB: a.DB, Vault: a.Vault, Custody: a.Custody, Quorum: quorum, Logger: a.Logger,
 		Media: func() (proof.Media, error) {
 			if a.Media != nil {
 				return a.Media, nil
