@@ -27,8 +27,32 @@ func (db *DB) IntegrityCheck(ctx context.Context) ([]Fault, error) {
 	return faults, nil
 }
 
-// insertOnly are the tables of the custody record that the database itself guards.
-var insertOnly = []string{"custody_leaf", "custody_opening", "custody_subject", "custody_hash", "checkpoint", "custody_head"}
+// guards are the tables that the database itself guards, and against what: by the last word of the names of their triggers.
+// Most take new rows only; of a statement the place may be set once, an erasure moves on step by step, and openings, subjects
+// and seals may go under an approved erasure.
+var guards = []struct{ table, sqlite, postgres string }{
+	{"custody_leaf", "update delete replace", "change truncate"},
+	{"custody_opening", "update delete replace", "change truncate"},
+	{"custody_subject", "update delete replace", "change truncate"},
+	{"custody_hash", "update delete replace", "change truncate"},
+	{"checkpoint", "update delete replace", "change truncate"},
+	{"custody_head", "shrink delete replace", "shrink delete truncate"},
+	{"item_seal", "update delete replace", "change truncate"},
+	{"statement", "update delete replace", "change delete truncate"},
+	{"accession_seal", "update delete replace", "change truncate"},
+	{"accession_place", "update delete replace", "change truncate"},
+	{"public_log", "update delete replace", "change truncate"},
+	{"log_key", "update delete replace", "change truncate"},
+	{"log_tick", "update delete replace", "change truncate"},
+	{"log_opening", "update delete replace", "change truncate"},
+	{"log_hash", "update delete replace", "change truncate"},
+	{"log_checkpoint", "update delete replace", "change truncate"},
+	{"log_cosignature", "update delete replace", "change truncate"},
+	{"clip", "update delete replace", "change truncate"},
+	{"log_publication", "update delete replace", "change truncate"},
+	{"erasure", "update delete replace shortcut", "change delete truncate shortcut"},
+	{"custody_erased", "update delete replace stranger", "change truncate stranger"},
+}
 
 // AllItems gives every item in order of identifier, erased ones too. For checks only: it knows no scope.
 func (tx *Tx) AllItems(ctx context.Context) iter.Seq2[archive.Item, error] {

@@ -130,7 +130,7 @@ func (e *postgresEngine) constraints(ctx context.Context) ([]Fault, error) {
 	return faults, nil
 }
 
-// triggers makes sure that the custody record is still guarded.
+// triggers makes sure that the guarded tables still are.
 func (e *postgresEngine) triggers(ctx context.Context) ([]Fault, error) {
 	there, err := e.strings(ctx, `SELECT t.tgrelid::regclass || '/' || t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 		WHERE t.tgenabled IN ('O', 'A') AND p.prosrc LIKE '%RAISE EXCEPTION%'`)
@@ -139,14 +139,10 @@ func (e *postgresEngine) triggers(ctx context.Context) ([]Fault, error) {
 	}
 	have := strings.Join(there, "\n") + "\n"
 	var faults []Fault
-	for _, table := range insertOnly {
-		want := []string{"change", "truncate"}
-		if table == "custody_head" {
-			want = []string{"shrink", "delete", "truncate"}
-		}
-		for _, what := range want {
-			if !strings.Contains(have, table+"/"+table+"_no_"+what+"\n") {
-				faults = append(faults, Fault{Code: "trigger", At: table, Text: "is not guarded against " + what})
+	for _, g := range guards {
+		for what := range strings.FieldsSeq(g.postgres) {
+			if !strings.Contains(have, g.table+"/"+g.table+"_no_"+what+"\n") {
+				faults = append(faults, Fault{Code: "trigger", At: g.table, Text: "is not guarded against " + what})
 			}
 		}
 	}

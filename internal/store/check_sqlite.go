@@ -220,7 +220,7 @@ func (e *sqliteEngine) references(ctx context.Context, c *sql.Conn) ([]Fault, er
 	return faults, rows.Err()
 }
 
-// triggers makes sure that the custody record is still guarded.
+// triggers makes sure that the guarded tables still are.
 func (e *sqliteEngine) triggers(ctx context.Context, c *sql.Conn) ([]Fault, error) {
 	rows, err := c.QueryContext(ctx, `SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'`)
 	if err != nil {
@@ -241,13 +241,10 @@ func (e *sqliteEngine) triggers(ctx context.Context, c *sql.Conn) ([]Fault, erro
 		return nil, err
 	}
 	var faults []Fault
-	for _, table := range insertOnly {
-		for _, what := range []string{"update", "delete", "replace"} {
-			if table == "custody_head" && what == "update" {
-				what = "shrink"
-			}
-			if !slices.Contains(there, table+"_no_"+what) {
-				faults = append(faults, Fault{Code: "trigger", At: table, Text: "is not guarded against " + what})
+	for _, g := range guards {
+		for what := range strings.FieldsSeq(g.sqlite) {
+			if !slices.Contains(there, g.table+"_no_"+what) {
+				faults = append(faults, Fault{Code: "trigger", At: g.table, Text: "is not guarded against " + what})
 			}
 		}
 	}
