@@ -134,6 +134,9 @@ func EndorsementText(origin, verifierKey string, since int64) string {
 	return "zapis log key v1\n" + origin + "\n" + verifierKey + "\n" + decimal(since) + "\n"
 }
 
+// mostKeys is how many keys a proof bundle holds.
+const mostKeys = 32
+
 // RotateKey makes another key, which signs from the next tick on, endorsed by the one before. archive.ErrConflict if the
 // key was changed since the latest tick already. The former key stays in the vault.
 func (s *Service) RotateKey(ctx context.Context, agent string) (Identity, error) {
@@ -166,6 +169,9 @@ func (s *Service) RotateKey(ctx context.Context, agent string) (Identity, error)
 			return err
 		}
 		since := size + 1
+		if last.Number >= mostKeys {
+			return fmt.Errorf("%w: a log has at most %d keys", archive.ErrConflict, mostKeys)
+		}
 		if now.Number != last.Number || since <= now.Since {
 			return fmt.Errorf("%w: it was changed since the latest tick", archive.ErrConflict)
 		}

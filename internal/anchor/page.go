@@ -2,45 +2,22 @@ package anchor
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"html/template"
 
-	"zapis/internal/archive"
 	"zapis/internal/store"
+	"zapis/verify"
 )
 
-// keysFile writes who signs: the keys of the log with the endorsement of each by the one before, and the keys of its witnesses,
-// as one canonical JSON object (docs/design/transparency-log.md).
+// keysFile writes who signs: the keys of the log with the endorsement of each by the one before, and the keys of its witnesses.
 func keysFile(origin string, keys []store.LogKey, witnesses []string) ([]byte, error) {
-	type key struct {
-		Endorsement string `json:"endorsement"`
-		VerifierKey string `json:"vkey"`
-	}
-	// encoding/json writes the fields in this order, which is that of their names.
-	v := struct {
-		Format    string   `json:"format"`
-		Keys      []key    `json:"keys"`
-		Origin    string   `json:"origin"`
-		Version   string   `json:"version"`
-		Witnesses []string `json:"witnesses"`
-	}{Format: "zapis log keys", Origin: origin, Version: "1", Keys: []key{}, Witnesses: witnesses}
-	if v.Witnesses == nil {
-		v.Witnesses = []string{}
-	}
+	l := verify.PublicLog{Origin: origin, Witnesses: witnesses}
 	for _, k := range keys {
-		v.Keys = append(v.Keys, key{k.Endorsement, k.VerifierKey})
+		l.Keys = append(l.Keys, verify.Key{Endorsement: k.Endorsement, VerifierKey: k.VerifierKey})
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	out, err := verify.EncodeKeys(l)
+	if err != nil {
 		return nil, fmt.Errorf("write keys: %w", err)
-	}
-	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	// These two are the only other characters that encoding/json spells in another way; no key has them.
-	if bytes.Contains(out, []byte(`\u2028`)) || bytes.Contains(out, []byte(`\u2029`)) {
-		return nil, fmt.Errorf("write keys: %w", archive.ErrInvalid)
 	}
 	return out, nil
 }

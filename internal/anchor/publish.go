@@ -14,6 +14,7 @@ import (
 	"zapis/internal/archive"
 	"zapis/internal/store"
 	"zapis/internal/tlog"
+	"zapis/verify"
 )
 
 // Names of published files beside the tiles.
@@ -321,7 +322,34 @@ func (set *fileSet) collect(ctx context.Context, tx *store.Tx, s *Service, l sto
 	}
 	set.add(file{name: nameIndex, data: indexPage(l.Origin, k.VerifierKey, len(s.o.CheckPage) > 0), at: latest})
 	set.checkpoint = file{name: nameCheckpoint, data: note, at: latest}
+	return set.verify()
+}
+
+// verify has the verifier, which shares no code with what was written here, look at all of it: what does not verify is never
+// published.
+func (set *fileSet) verify() error {
+	r := verify.Log(set.memory(), verify.LogOptions{})
+	if !r.OK {
+		return fmt.Errorf("%w: what would be published does not verify (%s)", archive.ErrIntegrity, strings.Join(r.Failed, ", "))
+	}
 	return nil
+}
+
+func (set *fileSet) memory() memory {
+	m := memory{set.checkpoint.name: set.checkpoint.data}
+	for _, f := range set.files {
+		m[f.name] = f.data
+	}
+	return m
+}
+
+// Verify checks the log as the database has it, in the form in which it would be published.
+func (s *Service) Verify(ctx context.Context, o verify.LogOptions) (verify.LogReport, error) {
+	set, err := s.files(ctx)
+	if err != nil {
+		return verify.LogReport{}, fmt.Errorf("verify the transparency log: %w", err)
+	}
+	return verify.Log(set.memory(), o), nil
 }
 
 func (set *fileSet) add(f file) { set.files = append(set.files, f) }

@@ -1,0 +1,5 @@
+package anchor
+
+import "zapis/verify"
+
+func logOptions() verify.LogOptions { return verify.LogOptions{} }
