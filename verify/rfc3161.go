@@ -161,7 +161,15 @@ func (t *token) signedData(d der) error {
 	if err := d.number(3, "SignedData version"); err != nil {
 		return err
 	}
-	if _, err := d.next(tagSet, "digestAlgorithms"); err != nil {
+	named, err := d.next(tagSet, "digestAlgorithms")
+	if err != nil {
+		return err
+	}
+	digestName, err := named.algorithm("digestAlgorithms")
+	if err != nil {
+		return err
+	}
+	if err := named.end("digestAlgorithms"); err != nil {
 		return err
 	}
 	encap, err := d.next(tagSequence, "encapContentInfo")
@@ -197,6 +205,9 @@ func (t *token) signedData(d der) error {
 	if err := t.signerInfo(signer); err != nil {
 		return err
 	}
+	if digests[digestName] != t.digest {
+		return errors.New("digestAlgorithms is not that of the signer")
+	}
 	return t.tstInfo(t.content)
 }
 
@@ -230,36 +241,24 @@ func (t *token) readCertificates(d *der) error {
 }
 
 func (t *token) signerInfo(d der) error {
-	version, err := d.next(tagInteger, "SignerInfo version")
+	// Version 3, which names the signer by a key identifier, is not accepted by `openssl ts` either.
+	if err := d.number(1, "SignerInfo version"); err != nil {
+		return err
+	}
+	sid, err := d.next(tagSequence, "issuerAndSerialNumber")
 	if err != nil {
 		return err
 	}
-	var match func(*x509.Certificate) bool
-	switch {
-	case bytes.Equal(version, []byte{1}):
-		sid, err := d.next(tagSequence, "issuerAndSerialNumber")
-		if err != nil {
-			return err
-		}
-		issuer, err := sid.element(tagSequence, "issuer")
-		if err != nil {
-			return err
-		}
-		serial, err := sid.only(tagInteger, "serialNumber")
-		if err != nil {
-			return err
-		}
-		match = func(c *x509.Certificate) bool {
-			return bytes.Equal(c.RawIssuer, issuer) && bytes.Equal(integer(c.SerialNumber), serial)
-		}
-	case bytes.Equal(version, []byte{3}):
-		key, err := d.next(tagPrimitive0, "subjectKeyIdentifier")
-		if err != nil {
-			return err
-		}
-		match = func(c *x509.Certificate) bool { return len(key) > 0 && bytes.Equal(c.SubjectKeyId, key) }
-	default:
-		return errors.New("SignerInfo version is neither 1 nor 3")
+	issuer, err := sid.element(tagSequence, "issuer")
+	if err != nil {
+		return err
+	}
+	serial, err := sid.only(tagInteger, "serialNumber")
+	if err != nil {
+		return err
+	}
+	match := func(c *x509.Certificate) bool {
+		return bytes.Equal(c.RawIssuer, issuer) && bytes.Equal(integer(c.SerialNumber), serial)
 	}
 	for _, c := range t.certificates {
 		if match(c) && t.signer != nil {

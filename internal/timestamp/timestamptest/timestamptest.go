@@ -52,7 +52,7 @@ type Calendar struct {
 
 	mu      sync.Mutex
 	server  *httptest.Server
-	waiting [][32]byte        // commitments, in the order of arrival
+	waiting [][]byte          // commitments, in the order of arrival
 	proofs  map[string][]byte // by commitment, hexadecimal
 	asked   [][]byte          // digests as they arrived
 }
@@ -83,15 +83,15 @@ func (c *Calendar) Mine(height uint64) (root [32]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	type path struct {
-		commitment [32]byte
+		commitment []byte
 		ops        []byte
 		node       int
 	}
 	var level [][32]byte
 	var paths []path
 	for i, w := range c.waiting {
-		level = append(level, w)
-		paths = append(paths, path{commitment: w, node: i})
+		level = append(level, sha256.Sum256(w))
+		paths = append(paths, path{commitment: w, ops: []byte{0x08}, node: i})
 	}
 	for len(level) > 1 {
 		var up [][32]byte
@@ -124,7 +124,7 @@ func (c *Calendar) Mine(height uint64) (root [32]byte) {
 	tail = append(tail, 0x00, 0x05, 0x88, 0x96, 0x0d, 0x73, 0xd7, 0x19, 0x01, byte(len(payload)))
 	tail = append(tail, payload...)
 	for _, p := range paths {
-		c.proofs[hex.EncodeToString(p.commitment[:])] = slices.Concat(p.ops, tail)
+		c.proofs[hex.EncodeToString(p.commitment)] = slices.Concat(p.ops, tail)
 	}
 	c.waiting = nil
 	return root
@@ -138,12 +138,14 @@ func (c *Calendar) digest(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Lock()
 	c.asked = append(c.asked, d)
-	before := []byte{0x5e, 0xc5, byte(len(c.asked))} // as calendars do: their time, then a MAC
-	commitment := sha256.Sum256(slices.Concat(before, d))
+	// As public calendars do: the time of the day before, a MAC behind, and the promise is about these bytes as they are.
+	before := []byte{0x6a, 0x21, byte(len(c.asked) >> 8), byte(len(c.asked))}
+	mac := sha256.Sum256(d)
+	commitment := slices.Concat(before, d, mac[:8])
 	c.waiting = append(c.waiting, commitment)
 	c.mu.Unlock()
 	uri := append([]byte{byte(len(c.URL))}, c.URL...)
-	answer := slices.Concat([]byte{0xf1, byte(len(before))}, before, []byte{0x08, 0x00, 0x83, 0xdf, 0xe3, 0x0d, 0x2e, 0xf9, 0x0c, 0x8e, byte(len(uri))}, uri)
+	answer := slices.Concat([]byte{0xf1, 4}, before, []byte{0xf0, 8}, mac[:8], []byte{0x00, 0x83, 0xdf, 0xe3, 0x0d, 0x2e, 0xf9, 0x0c, 0x8e, byte(len(uri))}, uri)
 	w.Header().Set("Content-Type", "application/vnd.opentimestamps.v1")
 	_, _ = w.Write(answer)
 }
