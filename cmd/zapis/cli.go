@@ -37,6 +37,7 @@ type cli struct {
 	Account    accountCmd    `cmd:"" help:"List accounts and make sign-in links."`
 	Item       itemCmd       `cmd:"" help:"List, show and extract items."`
 	Custody    custodyCmd    `cmd:"" help:"Show, export and verify the custody record."`
+	Log        logCmd        `cmd:"" help:"Keep, publish and check the transparency log."`
 	Scope      scopeCmd      `cmd:"" help:"Seal accessions and state how much the archive holds, so that anybody can check it."`
 	Clip       clipCmd       `cmd:"" help:"Cut clips for publication and state where they come from."`
 	Proof      proofCmd      `cmd:"" help:"Write bundles by which anybody can check a scope, a clip or an item, without an archive."`

@@ -90,6 +90,13 @@ func (c *serveCmd) serve(k *call, a *app.App, l net.Listener, origin string) err
 	chores, stopChores := context.WithCancel(k.ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); c.chores(chores, a, accounts) }()
+	calendar := make(chan struct{})
+	go func() {
+		defer close(calendar)
+		if !c.NoWorker { // it records and publishes, as workers do
+			a.Anchor.Run(chores, a.Program)
+		}
+	}()
 
 	err = c.announce(k, accounts, site)
 	if err == nil {
@@ -100,6 +107,7 @@ func (c *serveCmd) serve(k *call, a *app.App, l net.Listener, origin string) err
 	}
 	stopChores()
 	<-done
+	<-calendar
 	stop, cancel := context.WithTimeout(context.WithoutCancel(k.ctx), stopTime)
 	defer cancel()
 	if serr := srv.Shutdown(stop); serr != nil {
