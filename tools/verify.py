@@ -427,7 +427,6 @@ def step_format(c):
     need(named == set(range(len(b.ticks))), "a tick that nothing names, or no such tick")
     need(ascending(t.index for t in b.ticks), "ticks: not ascending")
     need(all(t.checkpoint < len(b.checkpoints) for t in b.ticks), "tick: no such checkpoint")
-    need(b.log.keys[0].endorsement == "", "the first key has an endorsement")
     need(ascending(w.encode() for w in b.log.witnesses), "witnesses: not sorted")
     need(b.checkpoints[0].consistency == [], "the first checkpoint has a consistency proof")
     if b.kind in ("scope", "clip"):
@@ -446,6 +445,7 @@ def step_format(c):
         segments = b.opening.segments
         need(ascending(s.index for s in segments), "segments: not ascending")
         need(not segments or segments[-1].index < 1 << SEGMENTS, "segments: no place of the tree")
+        need(all(s.length <= SEGMENT for s in segments), "segment: longer than a segment")
         need(segments or not b.opening.segments_proof, "a proof for no segments")
         need(b.opening.place < 1 << CUSTODY, "event: no place of the tree")
     c.bundle = b
@@ -461,6 +461,7 @@ def step_keys(c):
         key = verifier_key(entry.vkey, LOG_KEY)
         need(key.name == log.origin, "a key of another log")
         since = 0
+        need(c.keys or entry.endorsement == "", "the first key has an endorsement")
         if c.keys:
             rows, signatures = signed_note(entry.endorsement, 4)
             need(rows[:3] == ["zapis log key v1", log.origin, entry.vkey], "endorsement: of something else")
