@@ -62,7 +62,7 @@ func Seal(random io.Reader, items []Sealable) (Sealed, error) {
 		p := Placed{Sealable: it, Measured: commit.Measured{
 			Place: int64(i), BytesBefore: s.Bytes, Bytes: it.Bytes, MillisecondsBefore: s.Milliseconds, Milliseconds: it.Milliseconds,
 		}}
-		p.Leaf = commit.ItemLeaf(it.Whole, it.SegmentRoot, commit.Measure(it.Salt, p.Measured))
+		p.Leaf = leafOf(p)
 		s.Places[i] = p
 		if it.Bytes > maxTotal-s.Bytes || it.Milliseconds > maxTotal-s.Milliseconds {
 			return Sealed{}, fmt.Errorf("seal accession: %w: the sum is too large", archive.ErrInvalid)
@@ -83,6 +83,11 @@ func Seal(random io.Reader, items []Sealable) (Sealed, error) {
 	}
 	s.Root, err = t.root()
 	return s, err
+}
+
+// leafOf gives the leaf data of an item from what is opened of it.
+func leafOf(p Placed) [32]byte {
+	return commit.ItemLeaf(p.Whole, p.SegmentRoot, commit.Measure(p.Salt, p.Measured))
 }
 
 // tree is that of an accession: its item leaves by place, then the total.
@@ -146,7 +151,7 @@ func audit(places []Placed, closed map[int]bool, root [32]byte, files, bytes, mi
 			return bad(i, "the measure is not that of the item")
 		}
 		leaves[i] = p.Leaf
-		if !closed[i] && leaves[i] != commit.ItemLeaf(p.Whole, p.SegmentRoot, commit.Measure(p.Salt, m)) {
+		if !closed[i] && leaves[i] != leafOf(p) {
 			return bad(i, "the leaf is not made of what was opened")
 		}
 		b, ms = b+m.Bytes, ms+m.Milliseconds
