@@ -22,6 +22,8 @@ const (
 const (
 	maxCheckpoints = 16
 	maxKeys        = 32
+	maxStamps      = 16
+	maxWitnesses   = 256
 	maxTicks       = 16
 	maxCuts        = 256
 	maxSources     = 64
@@ -54,7 +56,7 @@ type Bundle struct {
 type PublicLog struct {
 	Keys      []Key // 1 to 32, the first one first
 	Origin    string
-	Witnesses []string // verifier keys of witnesses (algorithm 0x04), sorted by their bytes
+	Witnesses []string // at most 256 verifier keys of witnesses (algorithm 0x04), sorted by their bytes
 }
 
 // Key is one key of the log. Endorsement is empty for the first one, for each other one a signed note by the key before.
@@ -67,7 +69,7 @@ type Key struct {
 type Checkpoint struct {
 	Consistency []Hash
 	Note        string
-	Stamps      []StampToken
+	Stamps      []StampToken // at most 16
 }
 
 // StampToken is a time stamp over the text of a checkpoint's note: the DER of a TimeStampToken (KindRFC3161) or a
@@ -428,7 +430,7 @@ func readLog(r *reader) (l PublicLog) {
 	r.key("origin", false)
 	l.Origin = r.string()
 	r.key("witnesses", false)
-	r.array(0, unlimited, func(i int) {
+	r.array(0, maxWitnesses, func(i int) {
 		l.Witnesses = append(l.Witnesses, r.string())
 		if i > 0 && l.Witnesses[i] <= l.Witnesses[i-1] {
 			r.fail("witnesses out of order")
@@ -460,7 +462,7 @@ func readCheckpoint(r *reader) (c Checkpoint) {
 	r.key("note", false)
 	c.Note = r.string()
 	r.key("stamps", false)
-	r.array(0, unlimited, func(int) {
+	r.array(0, maxStamps, func(int) {
 		var s StampToken
 		r.key("kind", true)
 		at := r.at

@@ -114,8 +114,11 @@ func usable(public []byte) bool {
 	return false
 }
 
+// maxName bounds what every signature is over: a name stands in each text that is signed.
+const maxName = 255
+
 func isName(s string) bool {
-	return s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return r == '+' || r < 0x20 || unicode.IsSpace(r)
 	})
 }

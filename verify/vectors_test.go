@@ -416,6 +416,19 @@ func refused() []vector {
 	})
 	f("witnesses out of order", smallScope(), onBundle(func(b *Bundle) { slices.Reverse(b.Log.Witnesses) }))
 	f("a witness twice", smallScope(), onBundle(func(b *Bundle) { b.Log.Witnesses = append(b.Log.Witnesses, b.Log.Witnesses[1]) }))
+	f("257 witnesses", smallScope(), onBundle(func(b *Bundle) {
+		for i := range 255 {
+			b.Log.Witnesses = append(b.Log.Witnesses, fmt.Sprintf("x%03d", i))
+		}
+	}))
+	f("17 stamps", smallScope(), func(p *plan) {
+		p.stamps = func(i int, text string) (out []StampToken) {
+			for range 17 {
+				out = append(out, otsStamps(otsPendingEnd)(i, text)...)
+			}
+			return out
+		}
+	})
 	f("no keys", smallScope(), onBundle(func(b *Bundle) { b.Log.Keys = nil }))
 	f("33 keys", smallScope(), func(p *plan) { p.since = make([]int64, 33) })
 
@@ -452,6 +465,10 @@ func refused() []vector {
 	}))
 	k("an origin with a space, as the name of the key", smallScope(), onBundle(func(b *Bundle) {
 		b.Log.Origin = "log.example evidence"
+		b.Log.Keys[0].VerifierKey = madeKey(b.Log.Origin, 1, public(0))
+	}))
+	k("an origin of 256 bytes, as the name of the key", smallScope(), onBundle(func(b *Bundle) {
+		b.Log.Origin = strings.Repeat("x", 256)
 		b.Log.Keys[0].VerifierKey = madeKey(b.Log.Origin, 1, public(0))
 	}))
 	k("the first key has an endorsement", smallScope(), onBundle(func(b *Bundle) {
