@@ -1,0 +1,591 @@
+package proof
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"zapis/internal/archive"
+	"zapis/internal/commit"
+	"zapis/internal/media"
+	"zapis/internal/policy"
+	"zapis/internal/store"
+	"zapis/internal/tlog"
+	"zapis/verify"
+)
+
+func is(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: %v, want %v", what, err, want)
+	}
+}
+
+func TestAScopeIsSealedOnceAndStated(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	ctx := t.Context()
+	a := r.film(2, 60)
+	r.item([]byte("a letter"), time.Second)
+	first := r.acc.ID
+	r.close()
+	r.open()
+	r.item([]byte("still open"), time.Second)
+	p := r.published()
+	if p.Statement.Files != 2 || p.Statement.Milliseconds != 61_000 || p.Statement.Bytes != a.Size+8 || p.Statement.Origin != origin || p.Statement.SealedOn != "2026-11-20" ||
+		!slices.Equal(p.Sealed, []string{first}) || !slices.Equal(p.Open, []string{r.acc.ID}) || p.Tick != -1 {
+		t.Errorf("%+v", p)
+	}
+	e := r.events(archive.EventSealing)
+	if len(e) != 1 || e[0].Detail["files"] != "2" || e[0].Detail["statement"] != hex.EncodeToString(p.SHA256[:]) || e[0].Detail["root"] != hex.EncodeToString(p.Statement.Accessions[0].Root[:]) {
+		t.Errorf("%+v", e)
+	}
+	if again := r.published(); !again.Again || again.ID != p.ID {
+		t.Errorf("stating the same on the same day: %+v", again)
+	}
+	if n := len(r.events(archive.EventDissemination)); n != 1 {
+		t.Errorf("%d events of stating", n)
+	}
+	// Another accession on another day: the seal of the first one stays.
+	r.close()
+	r.tick()
+	second := r.published()
+	if second.Again || second.Statement.Files != 3 || len(second.Sealed) != 1 || len(second.Statement.Accessions) != 2 ||
+		!slices.Contains(second.Statement.Accessions, p.Statement.Accessions[0]) {
+		t.Errorf("%+v", second)
+	}
+	list, err := r.proof.Scopes(ctx, admin)
+	if err != nil || len(list) != 2 || list[0].Tick != 1 || list[1].Tick != -1 || list[0].SHA256 != p.SHA256 {
+		t.Errorf("%+v %v", list, err)
+	}
+	got, err := r.proof.Audit(ctx, admin, first)
+	if err != nil || got.Files != 2 || got.Root != p.Statement.Accessions[slices.Index(p.Accessions, first)].Root {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
+func TestAScopeIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	publish := func(who policy.Subject, p PublishScope) error {
+		_, err := r.proof.PublishScope(ctx, who, p)
+		return err
+	}
+	r.film(1, 10)
+	is(t, "without a log", publish(admin, PublishScope{}), ErrNoLog)
+	r.logged()
+	is(t, "a reviewer", publish(reviewer, PublishScope{}), archive.ErrForbidden)
+	is(t, "nobody", publish(policy.Subject{}, PublishScope{}), archive.ErrForbidden)
+	is(t, "nothing closed", publish(admin, PublishScope{}), archive.ErrInvalid)
+	is(t, "open", publish(admin, PublishScope{Accessions: []string{r.acc.ID}}), ErrOpen)
+	is(t, "no such", publish(admin, PublishScope{Accessions: []string{archive.NewID(archive.PrefixAccession)}}), archive.ErrNotFound)
+	is(t, "no identifier", publish(admin, PublishScope{Accessions: []string{"../etc"}}), archive.ErrInvalid)
+	narrow := policy.Subject{Agent: person, Role: archive.RoleArchivist, Scope: archive.Scope{Accessions: []string{archive.NewID(archive.PrefixAccession)}, MaxDifficulty: -1}}
+	r.item([]byte("not looked at"), 0)
+	r.item([]byte("nor this"), 0)
+	r.close()
+	is(t, "outside the scope", publish(narrow, PublishScope{Accessions: []string{r.acc.ID}}), archive.ErrNotFound)
+	err := publish(admin, PublishScope{})
+	is(t, "not measured", err, ErrUnmeasured)
+	if p := (*archive.Public)(nil); !errors.As(err, &p) || !strings.HasPrefix(p.Text, "2 of 3 items") {
+		t.Errorf("it does not say how many are missing: %v", err)
+	}
+	r.read(func(tx *store.Tx) error {
+		_, sealed, err := tx.AccessionSeal(ctx, r.acc.ID)
+		if open, _ := tx.OpenStatements(ctx); sealed || len(open) != 0 {
+			t.Error("a refused statement left something behind")
+		}
+		return err
+	})
+	p, err := r.proof.PublishScope(ctx, admin, PublishScope{Unmeasured: true})
+	if err != nil || p.Statement.Unmeasured != 2 || p.Statement.Files != 3 || p.Statement.Milliseconds != 10_000 {
+		t.Errorf("%+v %v", p, err)
+	}
+	empty := r.open()
+	r.close()
+	is(t, "empty", publish(admin, PublishScope{Accessions: []string{empty}}), archive.ErrInvalid)
+}
+
+// A crash before or after the commit leaves all of a publication or nothing.
+func TestPublishingIsOneAct(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"commit", "committed"} {
+		r := newRig(t).logged()
+		r.film(1, 10)
+		r.close()
+		r.fault = func(at string) error {
+			if at == point {
+				return errors.New("power cut")
+			}
+			return nil
+		}
+		_, err := r.proof.PublishScope(t.Context(), admin, PublishScope{})
+		r.fault = nil
+		is(t, point, err, store.ErrUnknownOutcome)
+		p := r.published()
+		if p.Again != (point == "committed") || len(r.events(archive.EventSealing)) != 1 {
+			t.Errorf("%s: %+v, %d events", point, p, len(r.events(archive.EventSealing)))
+		}
+	}
+}
+
+func TestAClipNamesWhatItWasCutFrom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	ctx := t.Context()
+	a, b := r.film(5, 100), r.film(3, 50)
+	r.close()
+	scope := r.published()
+	r.media.body = []byte("the first clip, as it will be published")
+	c := r.made(a, 10*time.Second, 14500*time.Millisecond, 1, 3)
+	st := c.Statement
+	if st.Number != 1 || st.Previous != nil || st.ReleasedMS != 4500 || st.Scope != scope.SHA256 || c.Segments != 2 || st.Milliseconds != 4500 || st.StatedOn != "2026-11-20" ||
+		len(st.Cuts) != 1 || st.Cuts[0] != (verify.Cut{FromMS: 10_000, ToMS: 14_500}) || st.Sources[0].Segments[0].Index != 1 || st.Sources[0].Segments[1].Index != 3 {
+		t.Errorf("%+v", st)
+	}
+	var out bytes.Buffer
+	if err := r.proof.WriteClip(ctx, admin, c.ID, &out); err != nil || out.String() != string(r.media.body) {
+		t.Errorf("%q %v", out.String(), err)
+	}
+	is(t, "a reviewer", r.proof.WriteClip(ctx, reviewer, c.ID, &out), archive.ErrForbidden)
+	e := r.events(archive.EventDissemination)
+	last := e[len(e)-1]
+	if last.Detail["clip"] != c.ID || last.Detail["reason"] != "test" || last.Detail["statement"] != hex.EncodeToString(c.SHA256[:]) || last.Subjects[0].ID != a.ID || last.Subjects[0].Role != "source" {
+		t.Errorf("%+v", last)
+	}
+	// Two cuts of one item and one of another, in order of play.
+	r.media.body, r.media.read = nil, nil
+	two, err := r.proof.MakeClip(ctx, admin, MakeClip{Reason: " second\n clip ", Cuts: []CutOf{{b.ID, 0, time.Second}, {a.Reference(), 0, 2 * time.Second}, {b.ID, 3 * time.Second, 4 * time.Second}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st = two.Statement
+	if st.Number != 2 || st.Previous == nil || *st.Previous != c.SHA256 || st.ReleasedMS != 4500+4000 || len(st.Sources) != 2 || st.Cuts[1].Source != 1 || st.Cuts[2].Source != 0 {
+		t.Errorf("%+v", st)
+	}
+	if list, err := r.proof.Clips(ctx, admin, scope.ID); err != nil || len(list) != 2 || list[1].SHA256 != two.SHA256 {
+		t.Errorf("%+v %v", list, err)
+	}
+}
+
+func TestAClipIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	ctx := t.Context()
+	a := r.film(2, 30)
+	early := func() error { _, err := r.cut(a, 0, time.Second, 0); return err }
+	is(t, "not sealed", early(), ErrUnsealed)
+	r.close()
+	scope := r.published()
+	loose := func() archive.Item { r.open(); return r.film(1, 10) }()
+	held := r.files()
+	make := func(who policy.Subject, change func(*MakeClip)) error {
+		m := MakeClip{Cuts: []CutOf{{a.ID, 0, time.Second}}, Reason: "test"}
+		change(&m)
+		_, err := r.proof.MakeClip(ctx, who, m)
+		return err
+	}
+	for name, c := range map[string]struct {
+		who    policy.Subject
+		change func(*MakeClip)
+		want   error
+	}{
+		"a reviewer":      {reviewer, func(m *MakeClip) {}, archive.ErrForbidden},
+		"no reason":       {admin, func(m *MakeClip) { m.Reason = " \n" }, archive.ErrInvalid},
+		"long reason":     {admin, func(m *MakeClip) { m.Reason = strings.Repeat("x", 501) }, archive.ErrInvalid},
+		"no cuts":         {admin, func(m *MakeClip) { m.Cuts = nil }, archive.ErrInvalid},
+		"too many":        {admin, func(m *MakeClip) { m.Cuts = slices.Repeat(m.Cuts, 33) }, archive.ErrInvalid},
+		"backwards":       {admin, func(m *MakeClip) { m.Cuts[0].From = 2 * time.Second }, archive.ErrInvalid},
+		"beyond the end":  {admin, func(m *MakeClip) { m.Cuts[0].To = 32 * time.Second }, archive.ErrInvalid},
+		"too short":       {admin, func(m *MakeClip) { m.Cuts[0].To = time.Microsecond }, archive.ErrInvalid},
+		"no such item":    {admin, func(m *MakeClip) { m.Cuts[0].Item = archive.NewID(archive.PrefixItem) }, archive.ErrNotFound},
+		"not an id":       {admin, func(m *MakeClip) { m.Cuts[0].Item = "../../x" }, archive.ErrInvalid},
+		"unsealed item":   {admin, func(m *MakeClip) { m.Cuts = append(m.Cuts, CutOf{loose.ID, 0, time.Second}) }, ErrUnsealed},
+		"no such scope":   {admin, func(m *MakeClip) { m.Scope = archive.NewID(archive.PrefixStatement) }, archive.ErrNotFound},
+		"more than there": {admin, func(m *MakeClip) { m.Cuts = slices.Repeat([]CutOf{{a.ID, 0, 20 * time.Second}}, 2) }, archive.ErrInvalid},
+	} {
+		is(t, name, make(c.who, c.change), c.want)
+	}
+	r.media.cut = fmt.Errorf("%w: for a test", media.ErrDamaged)
+	is(t, "no clip came out", make(admin, func(*MakeClip) {}), media.ErrDamaged)
+	r.media.cut = nil
+	r.media.read = []media.Range{{From: 0, To: 99 << 20}}
+	is(t, "bytes that are not there", make(admin, func(*MakeClip) {}), archive.ErrIntegrity)
+	r.media.read = nil
+	if n := r.files(); n != held {
+		t.Errorf("%d files stay in the vault of clips that were refused", n-held)
+	}
+	if n := len(r.events(archive.EventDissemination)); n != 1 {
+		t.Errorf("%d events, one of the scope was expected", n)
+	}
+	// The scope that does not contain the item is not taken, even if it is named.
+	r.close()
+	r.now = r.now.Add(time.Hour)
+	if p := r.published(); p.Again {
+		t.Fatal("not stated anew")
+	}
+	_, err := r.proof.MakeClip(ctx, admin, MakeClip{Cuts: []CutOf{{loose.ID, 0, time.Second}}, Reason: "test", Scope: scope.ID})
+	is(t, "another scope", err, archive.ErrInvalid)
+}
+
+// Where the part that the index names does not do, the decoder gets the whole, and the statement says so.
+func TestAClipFromAllOfAnOddOriginal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	a := r.film(4, 30)
+	r.close()
+	r.published()
+	r.media.narrow = true
+	c := r.made(a, 0, time.Second)
+	if len(r.media.asked) != 2 || r.media.asked[0].Whole || !r.media.asked[1].Whole || c.Segments != 4 {
+		t.Errorf("%d asked, %d segments", len(r.media.asked), c.Segments)
+	}
+	var out bytes.Buffer
+	if err := r.proof.WriteClip(t.Context(), admin, c.ID, &out); err != nil || strings.Contains(out.String(), "narrow") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A power cut at either side of the commit: the clip is there with its statement, its event and its bytes, or nothing is.
+func TestMakingAClipIsOneAct(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"commit", "committed"} {
+		r := newRig(t).logged()
+		a := r.film(1, 30)
+		r.close()
+		scope := r.published()
+		r.fault = func(at string) error {
+			if at == point {
+				return errors.New("power cut")
+			}
+			return nil
+		}
+		_, err := r.cut(a, 0, time.Second, 0)
+		r.fault = nil
+		is(t, point, err, store.ErrUnknownOutcome)
+		list, err := r.proof.Clips(t.Context(), admin, scope.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := len(r.events(archive.EventDissemination)) - 1
+		if want := map[string]int{"commit": 0, "committed": 1}[point]; len(list) != want || events != want {
+			t.Errorf("%s: %d clips, %d events", point, len(list), events)
+		}
+		for _, c := range list {
+			var out bytes.Buffer
+			if err := r.proof.WriteClip(t.Context(), admin, c.ID, &out); err != nil {
+				t.Error(err)
+			}
+		}
+		if c := r.made(a, 0, time.Second, 0); c.Number != int64(len(list))+1 {
+			t.Errorf("%s: the next clip is number %d", point, c.Number)
+		}
+	}
+}
+
+// A transaction that is refused takes its sealed bytes with it.
+func TestARefusedClipLeavesNoBytes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	a := r.film(1, 30)
+	r.close()
+	r.published()
+	held := r.files()
+	bad := *r.proof
+	bad.o.NewID = func(prefix string) string {
+		if prefix == archive.PrefixStatement {
+			return "not an identifier"
+		}
+		return archive.NewID(prefix)
+	}
+	_, err := bad.MakeClip(t.Context(), admin, MakeClip{Cuts: []CutOf{{a.ID, 0, time.Second}}, Reason: "test"})
+	is(t, "refused by the catalogue", err, archive.ErrInvalid)
+	if n := r.files(); n != held {
+		t.Errorf("%d files stay", n-held)
+	}
+}
+
+// Damage in the vault is never taken for damaged material.
+func TestADamagedOriginalIsNamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	a := r.film(2, 30)
+	r.close()
+	r.published()
+	for info, err := range r.vault.Backend().List(t.Context(), "blob/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := r.vault.Backend().Open(t.Context(), info.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, info.Size)
+		if _, err := f.ReadAt(b, 0); err != nil && len(b) == 0 {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+		b[len(b)*3/4] ^= 1
+		if err := r.vault.Backend().Replace(t.Context(), info.Name, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := r.cut(a, 0, time.Second, 0, 1)
+	is(t, "damaged", err, archive.ErrIntegrity)
+}
+
+// bundled is an archive with a clip of 20 segments, in the log and cosigned.
+func bundled(t *testing.T) (r *rig, scope Published, clip Clip, item archive.Item, w []*tlog.Cosigner) {
+	t.Helper()
+	r = newRig(t).logged()
+	item = r.film(24, 600)
+	for range 5 {
+		r.film(1, 60)
+	}
+	r.close()
+	w = []*tlog.Cosigner{r.witness("b.example/witness"), r.witness("a.example/witness"), r.witness("c.example/witness")}
+	r.tick()
+	scope = r.published()
+	r.tick()
+	r.cosign(w...)
+	var segments []int64
+	for i := range 20 {
+		segments = append(segments, int64(i+2))
+	}
+	clip = r.made(item, 30*time.Second, 90*time.Second, segments...)
+	r.tick()
+	r.cosign(w[:2]...)
+	return r, scope, clip, item, w
+}
+
+func witnessKeys(w []*tlog.Cosigner) (out []string) {
+	for _, w := range w {
+		out = append(out, w.VerifierKey())
+	}
+	return out
+}
+
+func TestBundlesVerify(t *testing.T) {
+	t.Parallel()
+	r, scope, clip, item, w := bundled(t)
+	ctx := t.Context()
+	var file bytes.Buffer
+	if err := r.proof.WriteClip(ctx, admin, clip.ID, &file); err != nil {
+		t.Fatal(err)
+	}
+	b, err := r.proof.ClipBundle(ctx, admin, clip.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := verify.Verify(b.Raw, verify.Options{Witnesses: witnessKeys(w[:2]), File: bytes.NewReader(file.Bytes())})
+	if !rep.OK || rep.Facts.Clip.Segments != 20 || rep.Facts.Scope.Files != 6 || rep.Facts.File != "checked" || rep.Facts.Clip.Released != 60.0/900 {
+		t.Errorf("%+v", rep)
+	}
+	if existed := rep.Facts.Existed; len(existed) != 2 || existed[0].By.IsZero() || !existed[0].By.Before(existed[1].By) {
+		t.Errorf("%+v", existed)
+	}
+	if len(b.Raw) > 50_000 {
+		t.Errorf("the bundle of a clip of 20 segments has %d bytes", len(b.Raw))
+	}
+	other := append([]byte(nil), file.Bytes()...)
+	other[9] ^= 1
+	if rep := verify.Verify(b.Raw, verify.Options{File: bytes.NewReader(other)}); rep.OK || rep.Failed != verify.StepFile {
+		t.Errorf("another file: %+v", rep)
+	}
+	for at := 0; at < len(b.Raw); at += 211 {
+		raw := append([]byte(nil), b.Raw...)
+		raw[at] ^= 4
+		if verify.Verify(raw, verify.Options{}).OK {
+			t.Fatalf("accepted with byte %d changed", at)
+		}
+	}
+
+	s, err := r.proof.ScopeBundle(ctx, admin, "")
+	if err != nil || s.Report.Facts.Scope.Statement != hex.EncodeToString(scope.SHA256[:]) || s.Report.Facts.Scope.Milliseconds != 900_000 {
+		t.Errorf("%+v %v", s.Report, err)
+	}
+
+	before := len(r.events(archive.EventExport))
+	i, err := r.proof.ItemBundle(ctx, admin, ItemProof{Item: item.ID, Segments: []int64{0, 23}, Reason: "for the court"})
+	if err != nil || i.Report.Facts.Item.SHA256 != hex.EncodeToString(item.SHA256) || i.Report.Facts.Item.Segments != 2 {
+		t.Fatalf("%+v %v", i.Report, err)
+	}
+	if e := r.events(archive.EventExport); len(e) != before+1 || e[before].Detail["reason"] != "for the court" || e[before].Subjects[0].ID != item.ID {
+		t.Errorf("%+v", e)
+	}
+	// One item is opened and nothing else: no salt of the item, no digest or salt of a segment that was not asked for.
+	r.read(func(tx *store.Tx) error {
+		seal, err := tx.ItemSeal(ctx, item.ID)
+		if err != nil {
+			return err
+		}
+		veil := commit.Derive(seal.Salt, commit.LabelVeil, 0)
+		for name, secret := range map[string][]byte{"salt of the item": seal.Salt[:], "veil key": veil[:], "digest of another segment": seal.Digests[32:64]} {
+			if bytes.Contains(i.Raw, []byte(hex.EncodeToString(secret))) || bytes.Contains(b.Raw, []byte(hex.EncodeToString(secret))) {
+				t.Errorf("a bundle holds the %s", name)
+			}
+		}
+		if bytes.Contains(b.Raw, []byte(hex.EncodeToString(item.SHA256))) {
+			t.Error("the bundle of a clip holds the digest of the item")
+		}
+		return nil
+	})
+	for name, c := range map[string]struct {
+		who  policy.Subject
+		p    ItemProof
+		want error
+	}{
+		"a reviewer": {reviewer, ItemProof{Item: item.ID, Reason: "x"}, archive.ErrForbidden},
+		"no reason":  {admin, ItemProof{Item: item.ID}, archive.ErrInvalid},
+		"no segment": {admin, ItemProof{Item: item.ID, Reason: "x", Segments: []int64{24}}, archive.ErrInvalid},
+		"no item":    {admin, ItemProof{Item: archive.NewID(archive.PrefixItem), Reason: "x"}, archive.ErrNotFound},
+	} {
+		_, err := r.proof.ItemBundle(ctx, c.who, c.p)
+		is(t, name, err, c.want)
+	}
+	if n := len(r.events(archive.EventExport)); n != before+1 {
+		t.Errorf("%d events of refused openings", n-before-1)
+	}
+}
+
+func TestPendingSaysWhen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	ctx := t.Context()
+	a := r.film(1, 30)
+	r.close()
+	r.published()
+	c := r.made(a, 0, time.Second, 0)
+	check := func(name string, err error) {
+		t.Helper()
+		is(t, name, err, ErrPending)
+		if p := (*archive.Public)(nil); !errors.As(err, &p) || !strings.Contains(p.Hint, "2026-11-21 00:00") {
+			t.Errorf("%s: it does not say when: %v", name, err)
+		}
+	}
+	_, err := r.proof.ScopeBundle(ctx, admin, "")
+	check("scope", err)
+	_, err = r.proof.ClipBundle(ctx, admin, c.ID)
+	check("clip", err)
+	_, err = r.proof.ItemBundle(ctx, admin, ItemProof{Item: a.ID, Reason: "x"})
+	check("item", err)
+	if n := len(r.events(archive.EventExport)); n != 0 {
+		t.Errorf("%d openings recorded of what was not given out", n)
+	}
+	r.tick()
+	if _, err = r.proof.ClipBundle(ctx, admin, c.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+// The earliest checkpoint that enough witnesses have signed is taken, and the newest with as many goes with it.
+func TestCheckpointsAreChosenByTheirEvidence(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	ctx := t.Context()
+	r.film(1, 30)
+	r.close()
+	r.published()
+	w := []*tlog.Cosigner{r.witness("a.example"), r.witness("b.example")}
+	sizes := func(quorum int) (out []int64) {
+		t.Helper()
+		b, err := r.service(quorum).ScopeBundle(ctx, admin, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range b.Report.Facts.Checkpoints {
+			out = append(out, c.Size)
+		}
+		return out
+	}
+	want := func(name string, got []int64, want ...int64) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: checkpoints %v, want %v", name, got, want)
+		}
+	}
+	r.tick() // 2: nobody
+	want("nobody has signed", sizes(2), 2)
+	r.tick() // 3: one
+	r.cosign(w[0])
+	want("one where two are wanted", sizes(2), 3)
+	r.tick() // 4: both
+	r.cosign(w...)
+	want("both", sizes(2), 4)
+	r.tick() // 5: nobody yet
+	want("the newest has fewer", sizes(2), 4)
+	r.tick() // 6: both
+	r.cosign(w...)
+	want("two of them", sizes(2), 4, 6)
+	want("one is enough", sizes(1), 3, 6)
+	if rep, _ := r.service(2).ScopeBundle(ctx, admin, ""); !verify.Verify(rep.Raw, verify.Options{Witnesses: witnessKeys(w), Quorum: 2}).OK {
+		t.Error("two witnesses do not do")
+	}
+	// After another key has taken over both stand in the bundle, and the new one signs it.
+	if _, err := r.anchor.RotateKey(ctx, person); err != nil {
+		t.Fatal(err)
+	}
+	r.tick()
+	r.cosign(w...)
+	b, err := r.service(2).ScopeBundle(ctx, admin, "")
+	if err != nil || len(b.Report.Facts.Keys) != 2 || b.Report.Facts.Checkpoints[1].Key != 1 {
+		t.Errorf("%+v %v", b.Report.Facts, err)
+	}
+}
+
+// A bundle that does not verify is never given out.
+func TestNothingUnprovedIsWritten(t *testing.T) {
+	t.Parallel()
+	r, _, clip, _, w := bundled(t)
+	r.write(func(tx *store.Tx) error { // a line under the wrong key, as a broken store might have it
+		list, err := tx.LogCheckpoints(t.Context(), 1)
+		if err != nil {
+			return err
+		}
+		line, err := w[2].Cosign("another text\n")
+		if err != nil {
+			return err
+		}
+		return tx.AddLogCosignature(t.Context(), store.LogCosignature{Size: list[0].Size, Witness: w[2].Name(), VerifierKey: w[2].VerifierKey(), Line: line, At: r.now})
+	})
+	b, err := r.proof.ClipBundle(t.Context(), admin, clip.ID)
+	is(t, "a line that does not hold", err, ErrUnproved)
+	if b.Raw != nil {
+		t.Error("it was given out")
+	}
+}
+
+// What was erased is not proved again, and everything else is.
+func TestErasedItemsAreNotOpened(t *testing.T) {
+	t.Parallel()
+	r, scope, clip, item, _ := bundled(t)
+	ctx := t.Context()
+	r.write(func(tx *store.Tx) error {
+		id := archive.NewID(archive.PrefixErasure)
+		if err := tx.AddErasure(ctx, store.Erasure{ID: id, Item: item.ID, Reason: "asked for", RequestedBy: person, RequestedAt: r.now, State: "requested"}); err != nil {
+			return err
+		}
+		if err := tx.ApproveErasure(ctx, id, "ag_00000000000000000000000001", r.now); err != nil {
+			return err
+		}
+		return tx.EraseItemRows(ctx, item.ID)
+	})
+	_, err := r.proof.ItemBundle(ctx, admin, ItemProof{Item: item.ID, Reason: "x"})
+	is(t, "item", err, archive.ErrNotFound)
+	_, err = r.proof.ClipBundle(ctx, admin, clip.ID)
+	is(t, "clip", err, ErrUnsealed)
+	_, err = r.cut(item, 0, time.Second, 0)
+	is(t, "another clip", err, archive.ErrNotFound)
+	if _, err = r.proof.ScopeBundle(ctx, admin, scope.ID); err != nil {
+		t.Error(err)
+	}
+	if a, err := r.proof.Audit(ctx, admin, scope.Accessions[0]); err != nil || a.Erased != 1 {
+		t.Errorf("%+v %v", a, err)
+	}
+}
