@@ -1,8 +1,8 @@
 // The proof bundle of docs/design/proof-bundle.md as values: parse gives them only if every form and every limit of that page is kept.
 import { fromBase64, fromHex, hash, utf8, type Bytes } from './bytes';
-import { Obj, parse as parseCanonical, type Value } from './canonical';
+import { before, Obj, parse as parseCanonical, type Value } from './canonical';
 import { hashes } from './merkle';
-import { decimal, validName } from './note';
+import { decimal } from './note';
 
 export class Form extends Error {}
 
@@ -59,7 +59,7 @@ function list<T>(v: Value, at: string, least: number, most: number, read: (v: Va
   return v.map((x, i) => read(x, `${at} ${i}`));
 }
 
-function below(n: number, limit: number, at: string): number { return n < limit ? n : no(at, 'out of range'); }
+function within(n: number, limit: number, at: string): number { return n < limit ? n : no(at, 'out of range'); }
 
 function date(v: Value, at: string): string {
   const s = text(v, at);
@@ -67,8 +67,10 @@ function date(v: Value, at: string): string {
   return d && !Number.isNaN(d.getTime()) && d.toISOString().startsWith(s) ? s : no(at, 'not a date');
 }
 
+const below = (a: number | string, b: number | string): boolean => (typeof a === 'string' ? before(a, String(b)) : a < (b as number));
+
 function ascending<T>(items: T[], key: (x: T) => number | string, at: string): T[] {
-  items.forEach((x, i) => { if (i > 0 && !(key(items[i - 1]!) < key(x))) no(at, 'out of order'); });
+  items.forEach((x, i) => { if (i > 0 && !below(key(items[i - 1]!), key(x))) no(at, 'out of order'); });
   return items;
 }
 
@@ -76,7 +78,7 @@ function checkpoint(v: Value, at: string): SignedCheckpoint {
   const f = fields(v, at, 'consistency', 'note', 'stamps');
   return {
     consistency: proof(f.consistency, at), note: text(f.note, at),
-    stamps: list(f.stamps, `${at} stamps`, 0, Infinity, (s, a) => {
+    stamps: list(f.stamps, `${at} stamps`, 0, 16, (s, a) => {
       const g = fields(s, a, 'kind', 'token');
       if (g.kind !== 'rfc3161' && g.kind !== 'opentimestamps') return no(a, 'of an unknown kind');
       return { kind: g.kind, token: base64(g.token, a) };
@@ -107,13 +109,13 @@ function clipStatement(v: Value, at: string): Clip {
     const g = fields(s, p, 'accession', 'item', 'segments');
     const segments = list(g.segments, `${p} segments`, 1, 4096, (x, q) => {
       const h = fields(x, q, 'commitment', 'index');
-      return { commitment: digest(h.commitment, q), index: below(number(h.index, q), 2 ** depths.segments, q) };
+      return { commitment: digest(h.commitment, q), index: within(number(h.index, q), 2 ** depths.segments, q) };
     });
     return { accession: digestText(g.accession, p), item: digest(g.item, p), segments: ascending(segments, (x) => x.index, `${p} segments`) };
   });
   const cuts = list(f.cuts, `${at} cuts`, 1, 256, (x, p) => {
     const g = fields(x, p, 'from_ms', 'source', 'to_ms');
-    const cut = { from: number(g.from_ms, p), source: below(number(g.source, p), sources.length, p), to: number(g.to_ms, p) };
+    const cut = { from: number(g.from_ms, p), source: within(number(g.source, p), sources.length, p), to: number(g.to_ms, p) };
     return cut.from < cut.to ? cut : no(p, 'ends before it begins');
   });
   if (sources.some((_, i) => !cuts.some((x) => x.source === i))) no(`${at} sources`, 'a source that no cut uses');
@@ -132,7 +134,7 @@ function placed<S>(v: Value, at: string, ticks: number, read: (v: Value, at: str
   if (!(f.statement instanceof Obj)) return no(at, 'not an object');
   const bytes = utf8(f.statement.text);
   return {
-    place: below(number(f.place, at), 2 ** depths.statements, at), proof: proof(f.proof, at), salt: digest(f.salt, at), statement: read(f.statement, at), tick: below(number(f.tick, at), ticks, at),
+    place: within(number(f.place, at), 2 ** depths.statements, at), proof: proof(f.proof, at), salt: digest(f.salt, at), statement: read(f.statement, at), tick: within(number(f.tick, at), ticks, at),
     bytes, digest: hash(bytes),
   };
 }
@@ -147,13 +149,13 @@ function openedItem(v: Value, at: string, ticks: number): OpenedItem {
   const segments = list(f.segments, `${at} segments`, 0, Infinity, (s, p) => {
     const g = fields(s, p, 'index', 'length', 'salt', 'sha256');
     const length = number(g.length, p);
-    return { index: below(number(g.index, p), 2 ** depths.segments, p), length: length <= segmentSize ? length : no(p, 'too long'), salt: digest(g.salt, p), sha256: digest(g.sha256, p) };
+    return { index: within(number(g.index, p), 2 ** depths.segments, p), length: length <= segmentSize ? length : no(p, 'too long'), salt: digest(g.salt, p), sha256: digest(g.sha256, p) };
   });
   const segmentsProof = proof(f.segments_proof, at);
   if (!segments.length && segmentsProof.length) no(at, 'a proof of no segments');
   return {
-    event: base64(f.event, at), place: below(number(f.place, at), 2 ** depths.custody, at), proof: proof(f.proof, at), salt: digest(f.salt, at), segmentRoot: digest(f.segment_root, at),
-    segments: ascending(segments, (s) => s.index, `${at} segments`), segmentsProof, sha256: digestText(f.sha256, at), size: number(f.size, at), tick: below(number(f.tick, at), ticks, at),
+    event: base64(f.event, at), place: within(number(f.place, at), 2 ** depths.custody, at), proof: proof(f.proof, at), salt: digest(f.salt, at), segmentRoot: digest(f.segment_root, at),
+    segments: ascending(segments, (s) => s.index, `${at} segments`), segmentsProof, sha256: digestText(f.sha256, at), size: number(f.size, at), tick: within(number(f.tick, at), ticks, at),
     wholeSalt: digest(f.whole_salt, at),
   };
 }
@@ -167,16 +169,15 @@ export function parse(raw: Uint8Array): Bundle {
   constant(f.version, '1', 'version');
   const checkpoints = list(f.checkpoints, 'checkpoints', 1, 16, checkpoint);
   const l = fields(f.log, 'log', 'keys', 'origin', 'witnesses');
-  const origin = text(l.origin, 'origin');
-  if (!validName(origin)) no('origin', 'not a name');
+  if (checkpoints[0]!.consistency.length) no('checkpoints', 'the first one follows on none');
   const log = {
     keys: list(l.keys, 'keys', 1, 32, (k, p) => { const g = fields(k, p, 'endorsement', 'vkey'); return { endorsement: text(g.endorsement, p), vkey: text(g.vkey, p) }; }),
-    origin, witnesses: list(l.witnesses, 'witnesses', 0, Infinity, text),
+    origin: text(l.origin, 'origin'), witnesses: ascending(list(l.witnesses, 'witnesses', 0, 256, text), (x) => x, 'witnesses'),
   };
   const ticks = ascending(list(f.ticks, 'ticks', 1, 16, (t, p) => {
     const g = fields(t, p, 'checkpoint', 'custody', 'index', 'proof', 'salt', 'statements');
     return {
-      checkpoint: below(number(g.checkpoint, p), checkpoints.length, p), custody: digest(g.custody, p), index: number(g.index, p), proof: proof(g.proof, p), salt: digest(g.salt, p),
+      checkpoint: within(number(g.checkpoint, p), checkpoints.length, p), custody: digest(g.custody, p), index: number(g.index, p), proof: proof(g.proof, p), salt: digest(g.salt, p),
       statements: digest(g.statements, p),
     };
   }), (t) => t.index, 'ticks');

@@ -12,12 +12,11 @@ export class Obj {
   get text(): string { return this.source.slice(this.from, this.to); }
 }
 
-const deepest = 16;
 const escapes: Record<string, string> = { '"': '"', '\\': '\\', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 const short = new Set([...'\b\f\n\r\t'].map((c) => c.charCodeAt(0)));
 
 // before compares by the bytes of UTF-8, which is the order of code points.
-function before(a: string, b: string): boolean {
+export function before(a: string, b: string): boolean {
   const x = [...a], y = [...b];
   for (let i = 0; i < x.length && i < y.length; i++) {
     const d = x[i]!.codePointAt(0)! - y[i]!.codePointAt(0)!;
@@ -27,7 +26,14 @@ function before(a: string, b: string): boolean {
 }
 
 // parse reads the bytes of one object with nothing before or after it.
-export function parse(bytes: Uint8Array): Obj {
+export function parse(bytes: Uint8Array, deepest = 16): Obj {
+  const out = parseValue(bytes, deepest);
+  if (!(out instanceof Obj)) throw new Spelling('not an object');
+  return out;
+}
+
+// parseValue reads any one value.
+export function parseValue(bytes: Uint8Array, deepest = 16): Value {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -98,8 +104,7 @@ export function parse(bytes: Uint8Array): Obj {
     }
   }
 
-  if (text[0] !== '{') refuse('not an object');
-  const out = object(1);
+  const out = any(1);
   if (at !== text.length) refuse('something after the end');
   return out;
 }

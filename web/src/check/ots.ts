@@ -1,93 +1,90 @@
 // OpenTimestamps proofs, version 1: a path of operations from a digest to what a Bitcoin block, or a calendar, attests.
-import { ripemd160, sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { keccak_256 } from '@noble/hashes/sha3.js';
-import { concat, equal, fromHex, hex, utf8, type Bytes } from './bytes';
+import { concat, equal, fromHex, hex, type Bytes } from './bytes';
 
-export type Attestation = { kind: 'bitcoin'; block: number; root: string } | { kind: 'calendar' } | { kind: 'unknown' };
+// Attested is what a proof comes to: the lowest of its blocks, or only the word of a calendar. Root is written as Bitcoin programs print it.
+export type Attested = { kind: 'bitcoin'; block: number; root: string } | { kind: 'calendar' };
 
 export class Ots extends Error {}
 
 const magic = fromHex('004f70656e54696d657374616d7073000050726f6f6600bf89e2e884e89294', 31)!;
-const digestSizes: Record<number, number> = { 0x02: 20, 0x03: 20, 0x08: 32, 0x67: 32 };
-const longest = 4096, deepest = 256, most = 4096;
+const most = { proof: 65_536, message: 4096, payload: 8192, address: 1000, operations: 256, ends: 64 };
 
-// checkOpenTimestamps follows the proof from a SHA-256 digest and gives what is attested. Nothing here is looked up: whether a block
-// has that root is for somebody with block headers to say.
-export function checkOpenTimestamps(b: Bytes, digest: Bytes): Attestation[] {
-  let at = 0;
-  const byte = (): number => { const v = b[at++]; if (v === undefined) throw new Ots('the proof is cut off'); return v; };
-  const take = (n: number): Bytes => { if (at + n > b.length) throw new Ots('the proof is cut off'); at += n; return b.slice(at - n, at); };
-  const number = (): number => {
+class Cursor {
+  at = 0;
+  constructor(readonly b: Bytes) {}
+  get end(): boolean { return this.at === this.b.length; }
+  take(n: number): Bytes {
+    if (this.at + n > this.b.length) throw new Ots('the proof is cut off');
+    this.at += n;
+    return this.b.slice(this.at - n, this.at);
+  }
+  byte(): number { return this.take(1)[0]!; }
+  // number reads LEB128 below 2^31 in its shortest spelling.
+  number(): number {
     let out = 0;
-    for (let shift = 1; ; shift *= 128) {
-      const v = byte();
-      if (shift > 2 ** 35) throw new Ots('a number is too large');
-      out += (v & 0x7f) * shift;
-      if (!(v & 0x80)) {
-        if (v === 0 && shift > 1) throw new Ots('a number has two spellings');
-        return out;
-      }
+    for (let place = 1; ; place *= 128) {
+      const v = this.byte();
+      out += (v & 0x7f) * place;
+      if (out >= 2 ** 31) throw new Ots('a number is too large');
+      if (v & 0x80) { if (place > 2 ** 28) throw new Ots('a number is too large'); continue; }
+      if (v === 0 && place > 1) throw new Ots('a number has two spellings');
+      return out;
+    }
+  }
+  string(limit: number): Bytes {
+    const n = this.number();
+    if (n > limit) throw new Ots('a part is too long');
+    return this.take(n);
+  }
+}
+
+// checkOpenTimestamps follows the proof from a SHA-256 digest. Nothing is looked up: whether a block has that root is for somebody with
+// block headers to say. SHA-1 and RIPEMD-160 are refused: whoever can make two messages with one digest could stamp one and show the other.
+export function checkOpenTimestamps(proof: Bytes, digest: Bytes): Attested {
+  if (proof.length > most.proof) throw new Ots('the proof is too long');
+  const c = new Cursor(proof);
+  if (!equal(c.take(magic.length), magic) || c.number() !== 1) throw new Ots('not an OpenTimestamps proof of version 1');
+  if (c.byte() !== 0x08 || !equal(c.take(32), digest)) throw new Ots('the proof is over something else');
+
+  let lowest: { block: number; root: string } | null = null;
+  let pending = false, ends = 0;
+  const attest = (message: Bytes): void => {
+    if (++ends > most.ends) throw new Ots('the proof has too many ends');
+    const kind = hex(c.take(8)), payload = new Cursor(c.string(most.payload));
+    if (kind === '0588960d73d71901') {
+      const block = payload.number();
+      if (!payload.end || message.length !== 32) throw new Ots('an attestation of a block is not of its form');
+      if (!lowest || block < lowest.block) lowest = { block, root: hex(message.slice().reverse()) };
+    } else if (kind === '83dfe30d2ef90c8e') {
+      const address = payload.string(most.address);
+      if (!payload.end || !address.every((v) => /[A-Za-z0-9\-._/:]/.test(String.fromCharCode(v)))) throw new Ots('an attestation of a calendar is not of its form');
+      pending = true;
     }
   };
-  const bytes = (limit: number): Bytes => { const n = number(); if (n > limit) throw new Ots('a part is too long'); return take(n); };
-
-  if (!equal(take(magic.length), magic) || number() !== 1) throw new Ots('not an OpenTimestamps proof of version 1');
-  if (byte() !== 0x08 || !equal(take(digestSizes[0x08]!), digest)) throw new Ots('the proof is over something else');
-
-  const out: Attestation[] = [];
-  let steps = 0;
-  const operate = (op: number, m: Bytes): Bytes => {
-    switch (op) {
-      case 0x02: return sha1(m) as Bytes;
-      case 0x03: return ripemd160(m) as Bytes;
-      case 0x08: return sha256(m) as Bytes;
-      case 0x67: return keccak_256(m) as Bytes;
-      case 0xf0: case 0xf1: {
-        const arg = bytes(longest);
-        if (!arg.length || arg.length + m.length > longest) throw new Ots('a part is empty or too long');
-        return op === 0xf0 ? concat(m, arg) : concat(arg, m);
-      }
-      case 0xf2: if (!m.length) throw new Ots('nothing to turn around'); return m.slice().reverse();
-      case 0xf3: if (!m.length || m.length * 2 > longest) throw new Ots('a part is too long'); return utf8(hex(m));
-      default: throw new Ots('an operation that is not known');
-    }
-  };
-  const attest = (m: Bytes): void => {
-    const tag = hex(take(8)), payload = bytes(8192);
-    const inner = { at: 0, number: () => {
-      let v = 0;
-      for (let shift = 1; ; shift *= 128) {
-        const x = payload[inner.at++];
-        if (x === undefined || shift > 2 ** 35) throw new Ots('an attestation is cut off');
-        v += (x & 0x7f) * shift;
-        if (!(x & 0x80)) return v;
-      }
-    } };
-    if (tag === '0588960d73d71901') {
-      const block = inner.number();
-      if (inner.at !== payload.length) throw new Ots('an attestation is too long');
-      if (m.length !== 32) throw new Ots('what a block attests is not 32 bytes long');
-      out.push({ kind: 'bitcoin', block, root: hex(m.slice().reverse()) });
-    } else if (tag === '83dfe30d2ef90c8e') {
-      const n = inner.number();
-      if (n > 1000 || inner.at + n !== payload.length) throw new Ots('an attestation is too long');
-      out.push({ kind: 'calendar' });
-    } else out.push({ kind: 'unknown' });
-  };
-  const walk = (m: Bytes, depth: number): void => {
-    if (depth > deepest) throw new Ots('the proof is nested too deep');
+  const stamp = (message: Bytes, operations: number): void => {
     for (;;) {
-      if (++steps > most) throw new Ots('the proof is too long');
-      let tag = byte();
+      let tag = c.byte();
       const more = tag === 0xff;
-      if (more) tag = byte();
-      if (tag === 0x00) attest(m);
-      else walk(operate(tag, m), depth + 1);
+      if (more) tag = c.byte();
+      if (tag === 0x00) attest(message);
+      else {
+        if (operations === most.operations) throw new Ots('the proof has too many operations in a row');
+        let next: Bytes;
+        if (tag === 0x08) next = sha256(message) as Bytes;
+        else if (tag === 0xf0 || tag === 0xf1) {
+          const part = c.string(most.message);
+          if (!part.length || part.length + message.length > most.message) throw new Ots('a part is empty or too long');
+          next = tag === 0xf0 ? concat(message, part) : concat(part, message);
+        } else throw new Ots('an operation that is not allowed here');
+        stamp(next, operations + 1);
+      }
       if (!more) return;
     }
   };
-  walk(digest, 0);
-  if (at !== b.length) throw new Ots('something after the end');
-  return out;
+  stamp(digest, 0);
+  if (!c.end) throw new Ots('something after the end');
+  if (lowest) return { kind: 'bitcoin', ...(lowest as { block: number; root: string }) };
+  if (!pending) throw new Ots('the proof attests nothing');
+  return { kind: 'calendar' };
 }

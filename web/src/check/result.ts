@@ -6,7 +6,7 @@ import { hex } from './bytes';
 import type { Bundle } from './bundle';
 import { icon, type IconName } from './icons';
 import { fingerprint, readKey } from './note';
-import type { Facts, Mark, Report, StepName } from './verify';
+import { existed, type Facts, type Report, type StepName } from './verify';
 
 type Line = { icon: IconName; what: string; more?: (Node | string)[]; warn?: string; extra?: Node };
 
@@ -18,25 +18,17 @@ export function percent(w: Words, part: number, whole: number): string {
   return new Intl.NumberFormat(w.lang, { style: 'percent', maximumSignificantDigits: 2 }).format(part / whole);
 }
 
-function names(w: Words, marks: Mark[]): string {
-  const unique = [...new Set(marks.map((m) => m.who || '?'))];
-  return new Intl.ListFormat(w.lang, { type: 'conjunction' }).format(unique.slice(0, 6));
+function names(w: Words, who: string[]): string {
+  return new Intl.ListFormat(w.lang, { type: 'conjunction' }).format([...new Set(who.map((n) => n || '?'))].slice(0, 6));
 }
 
-// existed is the line about time for the checkpoint of a tick: the earliest word of somebody who was checked, else of somebody named in the file.
-export function existed(w: Words, facts: Facts, checkpoint: number): Line {
-  const marks = facts.checkpoints[checkpoint]?.marks ?? [];
-  const checked = marks.filter((m) => m.checked);
-  const count = facts.checkpoints[checkpoint]?.attestations.some((a) => a.kind === 'bitcoin') ? [w.t('check.time.bitcoin')] : [];
-  if (checked.length) {
-    const at = Math.min(...checked.map((m) => m.at));
-    return { icon: 'check', what: w.t('check.time.by', { date: day(w, at) }), more: [w.t('check.time.say', { who: names(w, checked) }), ...count.map((c) => ' ' + c)] };
-  }
-  if (marks.length) {
-    const at = Math.min(...marks.map((m) => m.at));
-    return { icon: 'half', what: w.t('check.time.by', { date: day(w, at) }), warn: w.t('check.time.unchecked', { who: names(w, marks) }), more: count };
-  }
-  return { icon: 'none', what: w.t('check.time.none'), more: count.length ? count : [w.t('check.time.none_more')] };
+// timeLine says by when the checkpoint of a tick was there, and on whose word.
+function timeLine(w: Words, facts: Facts, checkpoint: number): Line {
+  const bitcoin = facts.checkpoints.slice(checkpoint).some((c) => c.attestations.some((a) => a.kind === 'bitcoin')) ? [' ' + w.t('check.time.bitcoin')] : [];
+  const by = existed(facts, checkpoint);
+  if (!by) return { icon: 'none', what: w.t('check.time.none'), more: [w.t('check.time.none_more'), ...bitcoin] };
+  const what = w.t('check.time.by', { date: day(w, by.at) }), who = names(w, by.who);
+  return by.checked ? { icon: 'check', what, more: [w.t('check.time.say', { who }), ...bitcoin] } : { icon: 'half', what, warn: w.t('check.time.unchecked', { who }), more: bitcoin };
 }
 
 function keyLine(w: Words, r: Report, form: Node): Line {
@@ -83,11 +75,11 @@ function lines(w: Words, r: Report, fileGiven: boolean, form: Node): Line[] {
     else out.push({ icon: 'check', what: w.t(b.kind === 'clip' ? 'check.file.same' : 'check.file.same_item'), more });
   }
   out.push(keyLine(w, r, form));
-  out.push(existed(w, r.facts, r.facts.tick!.checkpoint));
+  out.push(timeLine(w, r.facts, r.facts.tick!.checkpoint));
   out.push(logLine(w, r));
   if (b.kind === 'clip') {
     const segments = b.clip.statement.sources.reduce((sum, s) => sum + s.segments.length, 0);
-    const sealed = existed(w, r.facts, r.facts.scopeTick!.checkpoint);
+    const sealed = timeLine(w, r.facts, r.facts.scopeTick!.checkpoint);
     out.push({
       icon: 'half', what: w.t('check.cut'),
       more: [w.t('check.cut_more', { sources: b.clip.statement.sources.length, segments, masks: b.clip.statement.masks.length }), ' ', scopeText(w, b.scope.statement), ' ',
@@ -147,7 +139,7 @@ function experts(w: Words, r: Report): Node[] {
     })), ...(f.witnesses.length ? [pairs([[w.t('check.d.witnesses'), f.witnesses.map(bdi)]])] : [])),
     fold(w.t('check.more.checkpoints'), pairs(f.checkpoints.map((c) => [w.t('check.d.checkpoint', { size: c.size }), [bdi(c.root),
       ...c.marks.map((m) => el('span', {}, `${w.t(m.kind === 'witness' ? 'check.d.witness' : 'check.d.authority')} `, el('bdi', {}, m.who || '?'), `: ${w.datetime(new Date(m.at).toISOString())}, ${w.t(m.checked ? 'check.d.compared' : 'check.d.not_compared')}`)),
-      ...c.attestations.map((a) => (a.kind === 'bitcoin' ? el('span', {}, w.t('check.d.bitcoin', { block: String(a.block) }) + ' ', bdi(a.root ?? '')) : w.t(a.kind === 'calendar' ? 'check.d.calendar' : 'check.d.attestation')))]]))),
+      ...c.attestations.map((a) => (a.kind === 'bitcoin' ? el('span', {}, w.t('check.d.bitcoin', { block: String(a.block) }) + ' ', bdi(a.root)) : w.t('check.d.calendar')))]]))),
   ];
   const said = b.kind === 'clip' ? [b.clip, b.scope] : b.kind === 'scope' ? [b.scope] : [];
   if (said.length) out.push(fold(w.t('check.more.statements'), ...said.map((s) => el('pre', { dir: 'ltr', tabindex: '0' }, JSON.stringify(JSON.parse(new TextDecoder().decode(s.bytes)), null, 1)))));

@@ -3,13 +3,13 @@
 // It guarantees that a bundle is accepted only if every step holds, and that facts never say more than was checked: what rests on a key
 // that nobody gave from elsewhere is marked so. It reads nothing but its arguments. It does not say that footage is true.
 import { equal, fromHex, hash, hex, tagged, u64, utf8, type Bytes } from './bytes';
-import { depths, Form, parse, type Bundle, type Tick } from './bundle';
+import { depths, Form, parse, segmentSize, type Bundle, type Tick } from './bundle';
 import { Obj, parse as parseCanonical, Spelling } from './canonical';
 import { Der } from './der';
 import { choose, type Verify } from './ed25519';
 import { consistent, included, leaf, unveiled } from './merkle';
-import { by, cosignature, cosigned, decimal, plain, readCheckpoint, readKey, readNote, signed, type Checkpoint, type Key } from './note';
-import { checkOpenTimestamps, Ots } from './ots';
+import { by, cosignature, cosigned, decimal, plain, readCheckpoint, readKey, readNote, signed, type Checkpoint, type Key, type Signature } from './note';
+import { checkOpenTimestamps, Ots, type Attested } from './ots';
 import { checkToken, fromPem } from './rfc3161';
 
 export const steps = ['format', 'keys', 'signature', 'checkpoints', 'witnesses', 'time', 'log', 'statements', 'totals', 'lineage', 'event', 'file'] as const;
@@ -27,10 +27,10 @@ export type Options = {
 };
 
 // Mark is a time that somebody puts on a checkpoint.
-export type Mark = { at: number; who: string; kind: 'authority' | 'witness'; checked: boolean };
-export type CheckpointFacts = { size: number; root: string; key: string; marks: Mark[]; attestations: { kind: 'bitcoin' | 'calendar' | 'unknown'; block?: number; root?: string }[] };
+export type Mark = { at: number; who: string; key: string; kind: 'authority' | 'witness'; checked: boolean };
+export type CheckpointFacts = { size: number; root: string; key: string; marks: Mark[]; attestations: Attested[] };
 export type Facts = {
-  origin: string; keys: { vkey: string; since: number }[]; keyGiven: boolean; witnesses: string[]; witnessesGiven: boolean; rootsGiven: boolean; checkpoints: CheckpointFacts[];
+  origin: string; keys: { vkey: string; since: number }[]; keyGiven: boolean; witnesses: string[]; witnessesGiven: boolean; quorum: number; rootsGiven: boolean; checkpoints: CheckpointFacts[];
   // The tick that matters for the bundle's own date, and the one of the scope.
   tick: { index: number; checkpoint: number } | null; scopeTick: { index: number; checkpoint: number } | null;
 };
@@ -41,11 +41,9 @@ class Refused extends Error {
   constructor(readonly step: StepName, why: string, readonly given = false) { super(why); }
 }
 
-const itemSteps: StepName[] = ['totals', 'lineage'];
-
 export async function verify(raw: Uint8Array, options: Options = {}): Promise<Report> {
   const facts: Facts = {
-    origin: '', keys: [], keyGiven: !!options.keys?.length, witnesses: [], witnessesGiven: !!options.witnesses?.length, rootsGiven: !!options.roots, checkpoints: [], tick: null, scopeTick: null,
+    origin: '', keys: [], keyGiven: !!options.keys?.length, witnesses: [], witnessesGiven: !!options.witnesses?.length, quorum: 0, rootsGiven: !!options.roots, checkpoints: [], tick: null, scopeTick: null,
   };
   const report: Report = { ok: false, kind: '', failed: '', given: false, steps: [], bundle: null, facts };
   const done = (name: StepName, state: Step['state'], text = '') => report.steps.push({ name, state, text });
@@ -77,7 +75,7 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
   for (const [i, k] of b.log.keys.entries()) {
     const key = readKey(k.vkey);
     if (!key || key.algorithm !== plain || key.name !== origin) throw new Refused('keys', `key ${i} is not a verifier key of this origin`);
-    need(!keys.some((other) => other.key.text === key.text), 'keys', `key ${i} stands twice`);
+    need(!keys.some((other) => other.key.number === key.number), 'keys', `key ${i} has the key number of another`);
     let since = 0;
     if (i === 0) need(k.endorsement === '', 'keys', 'the first key is endorsed by nobody');
     else {
@@ -87,7 +85,7 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
       if (!note || note.signatures.length !== 1 || lines.length !== 5 || lines[0] !== 'zapis log key v1' || lines[1] !== origin || lines[2] !== k.vkey || lines[4] !== '' || since < 0) {
         throw new Refused('keys', `endorsement of key ${i} is not of its form`);
       }
-      need(since > keys[i - 1]!.since || (i === 1 && since >= 0), 'keys', `key ${i} begins before the one in front of it`);
+      need(since >= keys[i - 1]!.since, 'keys', `key ${i} begins before the one in front of it`);
       need(await signed(keys[i - 1]!.key, note.signatures[0]!, note.text, ed25519), 'keys', `endorsement of key ${i} is not signed by the key before`);
     }
     keys.push({ key, since });
@@ -95,10 +93,9 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
   const witnesses = b.log.witnesses.map((text, i) => {
     const key = readKey(text);
     if (!key || key.algorithm !== cosignature) throw new Refused('keys', `witness ${i} is not a verifier key`);
-    need(i === 0 || b.log.witnesses[i - 1]! < text, 'keys', 'witnesses are out of order');
     return key;
   });
-  for (const given of options.keys ?? []) if (!b.log.keys.some((k) => k.vkey === given.trim())) throw new Refused('keys', 'the key given is not one of the log', true);
+  for (const given of options.keys ?? []) if (!b.log.keys.some((k) => k.vkey === given)) throw new Refused('keys', 'the key given is not one of the log', true);
   facts.keys = keys.map((k) => ({ vkey: k.key.text, since: k.since }));
   facts.witnesses = b.log.witnesses;
   done('keys', facts.keyGiven ? 'ok' : 'open', facts.keyGiven ? '' : 'no key was given from elsewhere');
@@ -110,48 +107,42 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
   done('signature', 'ok');
 
   // checkpoints
-  const checkpoints: { at: Checkpoint; text: string; digest: Bytes; cosigners: { key: Key; signature: number }[] }[] = [];
-  const notes = b.checkpoints.map((c) => readNote(c.note));
+  const checkpoints: { at: Checkpoint; text: string; digest: Bytes; cosignatures: Signature[] }[] = [];
   for (const [i, c] of b.checkpoints.entries()) {
-    const note = notes[i];
+    const note = readNote(c.note);
     const at = note && readCheckpoint(note.text);
     if (!note || !at || at.origin !== origin) throw new Refused('checkpoints', `checkpoint ${i} is not one of this log`);
-    const first = note.signatures[0]!;
-    const who = keys.find((k) => by(first, k.key));
-    need(who && who.since <= at.size && await signed(who.key, first, note.text, ed25519), 'checkpoints', `checkpoint ${i} is not signed by a key of the log`);
-    let from = 0;
-    const cosigners: { key: Key; signature: number }[] = [];
-    for (const [j, s] of note.signatures.entries()) {
-      if (j === 0) continue;
-      const w = witnesses.findIndex((k, n) => n >= from && by(s, k));
-      need(w >= 0, 'checkpoints', `checkpoint ${i} has a signature line that belongs to no witness in its turn`);
-      from = w + 1;
-      cosigners.push({ key: witnesses[w]!, signature: j });
-    }
+    const [first, ...cosignatures] = note.signatures;
+    const who = keys.find((k) => by(first!, k.key));
+    need(who && who.since <= at.size && await signed(who.key, first!, note.text, ed25519), 'checkpoints', `checkpoint ${i} is not signed by a key of the log`);
     const last = checkpoints.at(-1);
-    if (!last) need(c.consistency.length === 0, 'checkpoints', 'the first checkpoint follows on none');
-    else need(last.at.size < at.size && consistent(last.at.size, at.size, last.at.root, at.root, c.consistency), 'checkpoints', `checkpoint ${i} does not continue the one before`);
-    checkpoints.push({ at, text: note.text, digest: hash(utf8(note.text)), cosigners });
+    if (last) need(last.at.size < at.size && consistent(last.at.size, at.size, last.at.root, at.root, c.consistency), 'checkpoints', `checkpoint ${i} does not continue the one before`);
+    checkpoints.push({ at, text: note.text, digest: hash(utf8(note.text)), cosignatures });
     facts.checkpoints.push({ size: at.size, root: hex(at.root), key: who!.key.text, marks: [], attestations: [] });
   }
   done('checkpoints', 'ok');
 
-  // witnesses
-  const given = [...new Set((options.witnesses ?? []).map((w) => w.trim()))];
-  for (const w of given) if (readKey(w)?.algorithm !== cosignature) throw new Refused('witnesses', 'what was given is not the key of a witness', true);
-  const quorum = given.length ? (options.quorum ?? given.length) : 0;
+  // witnesses; one is counted by its public key, so that the same key under two names is one
+  const given = new Set(options.witnesses ?? []);
+  const trusted = new Set([...given].map((w) => { const k = readKey(w); return k?.algorithm === cosignature ? hex(k.public) : w; }));
+  facts.quorum = options.quorum || trusted.size;
   for (const [i, c] of checkpoints.entries()) {
-    let count = 0;
-    for (const { key, signature } of c.cosigners) {
-      const t = await cosigned(key, notes[i]!.signatures[signature]!, c.text, ed25519);
+    const seen = new Set<string>();
+    let from = 0;
+    for (const s of c.cosignatures) {
+      const w = witnesses.findIndex((k, n) => n >= from && by(s, k));
+      need(w >= 0, 'witnesses', `checkpoint ${i} has a signature line that belongs to no witness in its turn`);
+      from = w + 1;
+      const key = witnesses[w]!;
+      const t = await cosigned(key, s, c.text, ed25519);
       need(t >= 0, 'witnesses', `a cosignature of checkpoint ${i} does not hold`);
-      const checked = given.includes(key.text);
-      if (checked) count++;
-      facts.checkpoints[i]!.marks.push({ at: t * 1000, who: key.name, kind: 'witness', checked });
+      const checked = given.has(key.text);
+      if (checked) seen.add(hex(key.public));
+      facts.checkpoints[i]!.marks.push({ at: t * 1000, who: key.name, key: hex(key.public), kind: 'witness', checked });
     }
-    if (count < quorum) throw new Refused('witnesses', `checkpoint ${i} lacks witnesses that were wanted`, true);
+    if (given.size && seen.size < facts.quorum) throw new Refused('witnesses', `checkpoint ${i} lacks witnesses that were wanted`, true);
   }
-  done('witnesses', given.length ? 'ok' : 'open', given.length ? '' : 'no witness was given from elsewhere');
+  done('witnesses', given.size ? 'ok' : 'open', given.size ? '' : 'no witness was given from elsewhere');
 
   // time
   let open = true;
@@ -159,11 +150,11 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
     const roots = options.roots ? fromPem(options.roots) : [];
     for (const [i, c] of b.checkpoints.entries()) for (const s of c.stamps) {
       const of = facts.checkpoints[i]!;
-      if (s.kind === 'opentimestamps') of.attestations.push(...checkOpenTimestamps(s.token, checkpoints[i]!.digest));
+      if (s.kind === 'opentimestamps') of.attestations.push(checkOpenTimestamps(s.token, checkpoints[i]!.digest));
       else {
         const t = await checkToken(s.token, checkpoints[i]!.digest, roots);
         if (t.checked) open = false;
-        of.marks.push({ at: t.at, who: t.authority, kind: 'authority', checked: t.checked });
+        of.marks.push({ at: t.at, who: t.authority, key: '', kind: 'authority', checked: t.checked });
       }
     }
   } catch (e) {
@@ -183,8 +174,6 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
 
   if (b.kind === 'item') {
     facts.tick = tickFacts(b.item.tick);
-    done('statements', 'ok');
-    for (const name of itemSteps) done(name, 'ok');
     event(b, b.ticks[b.item.tick]!, need);
     done('event', 'ok');
   } else {
@@ -216,9 +205,10 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
     });
     done('totals', 'ok');
 
-    if (b.kind === 'clip') lineage(b, need);
-    done('lineage', 'ok');
-    done('event', 'ok');
+    if (b.kind === 'clip') {
+      lineage(b, need);
+      done('lineage', 'ok');
+    }
   }
 
   // file
@@ -227,7 +217,29 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
     need(want, 'file', 'a scope is about no single file');
     need(options.file.size === want!.size && options.file.sha256 === want!.sha256, 'file', 'the file is another one');
   }
-  done('file', options.file ? 'ok' : 'open', options.file ? '' : 'no file was given');
+  if (options.file || b.kind !== 'scope') done('file', options.file ? 'ok' : 'open', options.file ? '' : 'no file was given');
+}
+
+// existed gives by when a tick was there, and who says so: the earliest time of a checked authority, or of as many given witnesses as were
+// wanted, on its checkpoint or a later one, which contains it. With nobody to trust, checked is false and the time is the earliest word of anybody
+// named in the file. Null if nobody outside says anything.
+export function existed(facts: Facts, checkpoint: number): { at: number; who: string[]; checked: boolean } | null {
+  type Said = { at: number; who: string[] };
+  const found: { checked: Said[]; open: Said[] } = { checked: [], open: [] };
+  for (const c of facts.checkpoints.slice(checkpoint)) {
+    const latest = new Map<string, Mark>(); // of each given witness, by its key
+    for (const m of c.marks) {
+      if (!m.checked) found.open.push({ at: m.at, who: [m.who] });
+      else if (m.kind === 'authority') found.checked.push({ at: m.at, who: [m.who] });
+      else if (!(m.at <= (latest.get(m.key)?.at ?? -1))) latest.set(m.key, m);
+    }
+    const signed = [...latest.values()].sort((a, b) => a.at - b.at).slice(0, facts.quorum);
+    if (facts.quorum > 0 && signed.length === facts.quorum) found.checked.push({ at: signed.at(-1)!.at, who: signed.map((m) => m.who) });
+  }
+  const earliest = (of: Said[]) => of.reduce<Said | null>((a, b) => (a && a.at <= b.at ? a : b), null);
+  const checked = earliest(found.checked), open = earliest(found.open);
+  if (checked) return { ...checked, checked: true };
+  return open && { ...open, checked: false };
 }
 
 type Need = (ok: unknown, step: StepName, why: string) => void;
@@ -250,12 +262,17 @@ function lineage(b: Bundle & { kind: 'clip' }, need: Need): void {
   need(gap <= 2000n && gap >= -2000n, 'lineage', 'the clip is longer or shorter than its cuts');
 }
 
+const eventKeys = ['agent', 'detail', 'id', 'outcome', 'subjects', 'time', 'tool', 'type', 'version'];
+
 function event(b: Bundle & { kind: 'item' }, tick: Tick, need: Need): void {
   const o = b.item;
   let e: Obj;
-  try { e = parseCanonical(o.event); } catch { throw new Refused('event', 'the event is not canonical'); }
+  try { e = parseCanonical(o.event, 18); } catch { throw new Refused('event', 'the event is not canonical'); } // subjects may be nested 16 deep
   const detail = e.fields.get('detail');
   const of = (key: string) => (detail instanceof Obj ? detail.fields.get(key) : undefined);
+  need([...e.fields.keys()].join() === eventKeys.join() && e.fields.get('version') === '1', 'event', 'the event has other keys than an event has');
+  need(detail instanceof Obj && [...detail.fields.values()].every((v) => typeof v === 'string') && Array.isArray(e.fields.get('subjects')), 'event', 'the event has values of another form');
+  need(eventKeys.every((k) => k === 'detail' || k === 'subjects' || typeof e.fields.get(k) === 'string'), 'event', 'the event has values of another form');
   need(e.fields.get('type') === 'ingestion' && of('outcome') === 'received', 'event', 'the event is not about something received');
   const whole = tagged('zapis.whole.v1', o.wholeSalt, u64(o.size), fromHex(o.sha256, 32)!);
   need(of('sha256') === o.sha256 && of('size') === String(o.size), 'event', 'the event is about other bytes');
@@ -263,6 +280,8 @@ function event(b: Bundle & { kind: 'item' }, tick: Tick, need: Need): void {
   const data = tagged('zapis.custody.leaf.v1', o.salt, o.event);
   need(unveiled(depths.custody, [o.place], [data], o.proof, tick.custody), 'event', 'the event is not in the custody record of its tick');
   if (o.segments.length) {
+    const last = Math.max(1, Math.ceil(o.size / segmentSize)) - 1;
+    need(o.segments.every((s) => s.index <= last && s.length === Math.min(segmentSize, o.size - s.index * segmentSize)), 'event', 'a segment has another length than the item gives it');
     const leaves = o.segments.map((s) => tagged('zapis.segment.v1', s.salt, u64(s.length), s.sha256));
     need(unveiled(depths.segments, o.segments.map((s) => s.index), leaves, o.segmentsProof, o.segmentRoot), 'event', 'the segments are not in the item');
   }

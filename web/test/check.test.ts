@@ -1,0 +1,149 @@
+// The check page's verifier against the vectors that every verifier has to pass (docs/design/proof-bundle.md, "Test vectors").
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { fromBase64, fromHex, hex, toBase64, utf8 } from '../src/check/bytes';
+import { parseValue } from '../src/check/canonical';
+import { choose, inBrowser, inPage } from '../src/check/ed25519';
+import { fileDigest, type Progress } from '../src/check/filehash';
+import { hashes, unveiled } from '../src/check/merkle';
+import { cosignature, cosigned, plain, readKey, readNote, signed } from '../src/check/note';
+import { steps, verify, type Options } from '../src/check/verify';
+
+type Vector = { file: string; options: { keys: string[]; witnesses: string[]; quorum: number; roots: string; file: string }; ok: boolean; failed: string; states: [string, string][]; why: string };
+
+const at = (name: string) => new URL(`../../verify/testdata/${name}`, import.meta.url);
+const json = <T>(name: string) => JSON.parse(readFileSync(at(name), 'utf8')) as T;
+const vectors = json<Vector[]>('index.json');
+const source = (b: Uint8Array<ArrayBuffer>) => new Blob([b]);
+
+async function options(v: Vector): Promise<Options> {
+  const o: Options = { keys: v.options.keys, witnesses: v.options.witnesses, quorum: v.options.quorum };
+  if (v.options.roots) o.roots = readFileSync(at(v.options.roots), 'utf8');
+  if (v.options.file) o.file = await fileDigest(source(readFileSync(at(v.options.file))));
+  return o;
+}
+
+describe.each([['in the page', inPage], ['of the browser', inBrowser]] as const)('vectors, Ed25519 %s', (_, ed25519) => {
+  it.each(vectors.map((v) => [v.file, v.failed || 'accepted', v.why, v] as const))('%s: %s: %s', async (file, __, ___, v) => {
+    const r = await verify(readFileSync(at(file)), { ...(await options(v)), ed25519 });
+    expect({ ok: r.ok, failed: r.failed, states: r.steps.map((s) => [s.name, s.state]) }, r.steps.at(-1)?.text).toEqual({ ok: v.ok, failed: v.failed, states: v.states });
+  });
+});
+
+it('has a refusal for every step', () => {
+  for (const s of steps) expect(vectors.some((v) => v.failed === s), s).toBe(true);
+});
+
+// Every byte of every accepted bundle is under the outer signature or is that signature: no change of any may pass.
+describe('a changed byte', () => {
+  const accepted = vectors.filter((v) => v.ok);
+  it.each(accepted.map((v) => [v.file, v] as const))('%s', async (file, v) => {
+    const raw = readFileSync(at(file)), o = await options(v);
+    const stride = 1 + Math.floor(raw.length / 160);
+    const change = async (i: number, to: number) => {
+      const copy = raw.slice();
+      copy[i] = to;
+      const r = await verify(copy, o);
+      expect(r.ok, `byte ${i} as ${to}`).toBe(false);
+      expect(r.failed, `byte ${i} as ${to}`).not.toBe('');
+    };
+    for (let i = accepted.indexOf(v) % stride; i < raw.length; i += stride) {
+      await change(i, raw[i]! ^ (1 << (i % 8)));
+      // Another letter of the same kind, so that the spelling still holds and deeper checks have to see it.
+      if (/[0-9a-eA-Y]/.test(String.fromCharCode(raw[i]!))) await change(i, raw[i]! === 0x39 ? 0x38 : raw[i]! + 1);
+    }
+    for (const cut of [0, 1, raw.length >> 1, raw.length - 1]) expect((await verify(raw.slice(0, cut), o)).failed).toBe('format');
+    expect((await verify(new Uint8Array([...raw, 0x0a]), o)).failed).toBe('format');
+  });
+});
+
+describe('canonical JSON', () => {
+  it.each(json<{ base64: string; ok: boolean; why: string }[]>('canonical.json').map((c) => [c.why, c.ok, c.base64] as const))('%s: %s', (_, ok, base64) => {
+    const read = () => parseValue(fromBase64(base64)!);
+    if (ok) expect(read).not.toThrow();
+    else expect(read).toThrow();
+  });
+});
+
+describe('verifier keys and notes', () => {
+  const all = json<{ keys: { vkey: string; witness: boolean; ok: boolean; why: string }[]; notes: { note: string; vkey: string; ok: boolean; why: string; witness?: boolean; time?: number }[] }>('notes.json');
+  it.each(all.keys.map((k) => [k.why, k] as const))('%s', (_, k) => {
+    expect(readKey(k.vkey)?.algorithm === (k.witness ? cosignature : plain)).toBe(k.ok);
+  });
+  it.each(all.notes.map((n) => [n.why, n] as const))('%s', async (_, n) => {
+    for (const ed25519 of [inPage, inBrowser]) {
+      const key = readKey(n.vkey), note = readNote(n.note), first = note?.signatures[0];
+      const ok = !!key && !!note && !!first && (key.algorithm === plain ? await signed(key, first, note.text, ed25519) : (await cosigned(key, first, note.text, ed25519)) >= 0);
+      expect(ok).toBe(n.ok);
+    }
+  });
+});
+
+it.each(json<{ depth: number; root: string; places: number[] | null; data: string[] | null; proof: string; ok: boolean; why: string }[]>('veiled.json').map((v) => [v.why, v] as const))('veiled proof: %s', (_, v) => {
+  const list = hashes(fromBase64(v.proof)!);
+  expect(!!list && unveiled(v.depth, v.places ?? [], (v.data ?? []).map((d) => fromHex(d, 32)!), list, fromHex(v.root, 32)!)).toBe(v.ok);
+});
+
+describe('spellings of bytes', () => {
+  it('gives back what it wrote', () => {
+    for (let n = 0; n < 70; n++) {
+      const b = Uint8Array.from({ length: n }, (_, i) => (i * 37 + n * 11) & 255);
+      expect(fromBase64(toBase64(b))).toEqual(b);
+      expect(fromHex(hex(b), n)).toEqual(b);
+    }
+  });
+  it.each(['A', 'AA', 'AAA', 'AA=A', 'AB==', 'AAB=', 'A===', '====', 'AA==AA==', 'AA-_', 'AAA\n', ' AAA', 'AAAA='])('refuses base64 %j', (t) => { expect(fromBase64(t)).toBeNull(); });
+  it.each(['', 'a', 'A0', 'g0', '0a0b', ' a'])('refuses hexadecimal %j of one byte', (t) => { expect(fromHex(t, 1)).toBeNull(); });
+});
+
+describe('Ed25519', () => {
+  it('takes the browser only if it passes the known answer', async () => {
+    const subtle = crypto.subtle;
+    expect((await choose()).native).toBe(true);
+    const broken = (over: Partial<SubtleCrypto>) => Object.defineProperty(globalThis, 'crypto', { value: { subtle: Object.assign(Object.create(subtle) as SubtleCrypto, { importKey: subtle.importKey.bind(subtle) }, over) }, configurable: true });
+    const old = Object.getOwnPropertyDescriptor(globalThis, 'crypto')!;
+    try {
+      broken({ verify: async () => true });
+      expect((await choose()).native).toBe(false);
+      broken({ importKey: (async () => { throw new Error('unknown'); }) as unknown as SubtleCrypto['importKey'] });
+      expect((await choose()).native).toBe(false);
+    } finally { Object.defineProperty(globalThis, 'crypto', old); }
+  });
+});
+
+describe('digest of a file', () => {
+  const bytes = Uint8Array.from({ length: 9_000_000 }, (_, i) => (i * 7 + (i >> 9)) & 255);
+  it('is the same in one piece and in slices', async () => {
+    const whole = await fileDigest(source(bytes));
+    const seen: Progress[] = [];
+    let clock = 0;
+    const sliced = await fileDigest(source(bytes), (p) => seen.push(p), undefined, 0, () => (clock += 1000));
+    expect(sliced).toEqual(whole);
+    expect(seen.length).toBe(3);
+    expect(seen.at(-1)).toMatchObject({ done: bytes.length, size: bytes.length, left: 0 });
+    expect(seen[1]!.left).toBeGreaterThan(0);
+  });
+  it('is that of nothing for an empty file', async () => {
+    for (const limit of [0, 1]) expect(await fileDigest(source(new Uint8Array(0)), undefined, undefined, limit)).toEqual({ size: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' });
+  });
+  it('refuses a file that shrinks while it is read, and stops when told to', async () => {
+    const shrunk = { size: 10, arrayBuffer: async () => new ArrayBuffer(0), slice: () => ({ arrayBuffer: async () => new ArrayBuffer(0) }) };
+    await expect(fileDigest(shrunk, undefined, undefined, 0)).rejects.toThrow();
+    const stop = new AbortController();
+    stop.abort();
+    await expect(fileDigest(source(bytes), undefined, stop.signal, 0)).rejects.toThrow();
+  });
+});
+
+it('says nothing rather than yes when the browser lacks what a token needs', async () => {
+  const v = vectors.find((x) => x.ok && json<{ bundle: { checkpoints: { stamps: { kind: string }[] }[] } }>(x.file).bundle.checkpoints.some((c) => c.stamps.some((s) => s.kind === 'rfc3161')));
+  if (!v) throw new Error('no vector has a token');
+  const old = Object.getOwnPropertyDescriptor(globalThis, 'crypto')!;
+  const o = await options(v);
+  try {
+    Object.defineProperty(globalThis, 'crypto', { value: {}, configurable: true });
+    await expect(verify(readFileSync(at(v.file)), o)).rejects.toThrow('no cryptography');
+  } finally { Object.defineProperty(globalThis, 'crypto', old); }
+});
+
+it('reads UTF-8 as it stands', () => { expect(utf8('—').length).toBe(3); });
