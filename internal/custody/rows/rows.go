@@ -17,7 +17,7 @@ import (
 	"zapis/internal/custody/verify"
 )
 
-// Source reads one snapshot. It is a verify.Source and a verify.Catalogue.
+// Source reads one snapshot. It is a verify.Source, a verify.Catalogue and a verify.Proofs.
 type Source struct{ q queryer }
 
 var (
@@ -158,10 +158,12 @@ func (s *Source) Checkpoints(ctx context.Context) ([]verify.Checkpoint, error) {
 
 // things names, for each kind, the columns of a verify.Thing.
 var things = map[string]string{
-	verify.KindAccession:  `SELECT id, manifest_sha256, -1, manifest_object FROM accession`,
-	verify.KindDerivative: `SELECT id, sha256, size, object_id FROM derivative`,
-	verify.KindItem:       `SELECT id, sha256, size, object_id FROM item`,
-	verify.KindObject:     `SELECT id, sha256, size, '' FROM object`,
+	verify.KindAccession:  `SELECT t.id, t.manifest_sha256, -1, t.manifest_object, 0, '', 0 FROM accession t`,
+	verify.KindDerivative: `SELECT t.id, t.sha256, t.size, t.object_id, CASE WHEN i.state = 'erased' THEN 1 ELSE 0 END, t.item_id, 0 FROM derivative t LEFT JOIN item i ON i.id = t.item_id`,
+	verify.KindItem:       `SELECT t.id, t.sha256, t.size, t.object_id, CASE WHEN t.state = 'erased' THEN 1 ELSE 0 END, t.id, 0 FROM item t`,
+	verify.KindObject: `SELECT t.id, t.sha256, t.size, '', CASE WHEN t.state = 'erased' THEN 1 ELSE 0 END,
+		COALESCE((SELECT MIN(i.id) FROM item i WHERE i.object_id = t.id), (SELECT MIN(d.item_id) FROM derivative d WHERE d.object_id = t.id), ''),
+		CASE WHEN t.kind = 'clip' THEN 1 ELSE 0 END FROM object t`,
 }
 
 // Things gives those of the ids that the catalogue has.
@@ -177,12 +179,17 @@ func (s *Source) Things(ctx context.Context, kind string, ids []string) ([]verif
 	for i, id := range ids {
 		args[i] = id
 	}
-	out, err := all(ctx, s.q, sql+` WHERE id IN (`+places(1, len(ids))+`)`, args, func(r scanner, t *verify.Thing) error {
+	out, err := all(ctx, s.q, sql+` WHERE t.id IN (`+places(1, len(ids))+`)`, args, func(r scanner, t *verify.Thing) error {
 		var digest []byte
-		if err := r.Scan(&t.ID, &digest, &t.Size, &t.Object); err != nil {
+		var item *string
+		var erased, clip int64
+		if err := r.Scan(&t.ID, &digest, &t.Size, &t.Object, &erased, &item, &clip); err != nil {
 			return err
 		}
-		t.SHA256 = hex.EncodeToString(digest)
+		t.SHA256, t.Erased, t.Clip = hex.EncodeToString(digest), erased != 0, clip != 0
+		if item != nil {
+			t.Item = *item
+		}
 		return nil
 	})
 	if err != nil {

@@ -25,7 +25,7 @@ var origins = []struct {
 	{KindClosing, []string{"accession closing"}},
 	{KindItem, []string{"ingestion"}},
 	{KindDerivative, []string{"migration"}},
-	{KindObject, []string{"accession closing", "ingestion", "migration"}},
+	{KindObject, []string{"accession closing", "dissemination", "ingestion", "migration"}},
 }
 
 // vouch notes what an event says of things in the catalogue.
@@ -46,7 +46,8 @@ func (c *checker) vouch(index int64, e event) {
 		case e.Outcome != "success":
 		case s.Role == "outcome" && (e.Type == "ingestion" && s.Kind == KindItem || e.Type == "migration" && s.Kind == KindDerivative):
 			v.sha256, v.size, v.object, full = e.Detail["sha256"], size, e.Detail["object"], true
-		case s.Role == "outcome" && s.Kind == KindObject && (e.Type == "ingestion" || e.Type == "migration" || e.Type == "accession closing"):
+		case s.Role == "outcome" && s.Kind == KindObject && (e.Type == "ingestion" || e.Type == "migration" || e.Type == "accession closing" ||
+			e.Type == "dissemination"):
 			v.sha256, v.size, full = e.Detail["sha256"], size, true
 			if s.ID != e.Detail["object"] {
 				c.r.fail(CodeEventForm, fmt.Sprintf("opening %d", index), "event %s names two objects", e.ID)
@@ -67,6 +68,9 @@ func (c *checker) vouch(index int64, e event) {
 
 // flush holds what events said against the catalogue.
 func (c *checker) flush(ctx context.Context) error {
+	if err := c.flushSeals(ctx); err != nil {
+		return err
+	}
 	if c.catalogue == nil || len(c.vouches) == 0 {
 		return nil
 	}
@@ -106,16 +110,25 @@ func (c *checker) flush(ctx context.Context) error {
 				c.r.fail(CodeNotHeld, subject, "event at leaf %d names it, the catalogue does not have it", v.index)
 			case v.sha256 == "":
 			case t.SHA256 != v.sha256:
-				c.r.fail(CodeDiffers, subject, "its digest is not the one in the event at leaf %d", v.index)
+				c.disagree(kind, t, CodeDiffers, subject, fmt.Sprintf("its digest is not the one in the event at leaf %d", v.index))
 			case v.size >= 0 && t.Size != v.size:
-				c.r.fail(CodeDiffers, subject, "its size is not the one in the event at leaf %d", v.index)
+				c.disagree(kind, t, CodeDiffers, subject, fmt.Sprintf("its size is not the one in the event at leaf %d", v.index))
 			case v.object != "" && t.Object != v.object:
-				c.r.fail(CodeDiffers, subject, "its sealed object is not the one in the event at leaf %d", v.index)
+				c.disagree(kind, t, CodeDiffers, subject, fmt.Sprintf("its sealed object is not the one in the event at leaf %d", v.index))
 			}
 		}
 	}
 	c.vouches = c.vouches[:0]
 	return nil
+}
+
+// disagree names a failure, or keeps it until it is known what was erased.
+func (c *checker) disagree(kind string, t Thing, code, subject, text string) {
+	if c.p != nil && (t.Erased || t.Clip || kind == KindAccession || kind == KindObject) {
+		c.p.pending = append(c.p.pending, disagreement{kind, t, code, subject, text})
+		return
+	}
+	c.r.fail(code, subject, "%s", text)
 }
 
 // unrecorded names what is held without an event that says how it came.
@@ -133,14 +146,37 @@ func (c *checker) unrecorded(ctx context.Context) error {
 				c.r.fail(CodeUnreadable, o.kind, "rows cannot be read: %v", err)
 				break
 			}
-			for _, id := range ids {
-				c.r.fail(CodeUnrecorded, o.kind+" "+id, "no event says how it came into the archive")
+			if err := c.nameUnrecorded(ctx, o.kind, ids); err != nil {
+				return err
 			}
 			if len(ids) < page {
 				break
 			}
 			after = ids[len(ids)-1]
 		}
+	}
+	return nil
+}
+
+// nameUnrecorded names things without an event, unless they were erased.
+func (c *checker) nameUnrecorded(ctx context.Context, kind string, ids []string) error {
+	things := map[string]Thing{}
+	if c.p != nil && len(ids) > 0 && kind != KindClosing && kind != KindAccession {
+		rows, err := c.catalogue.Things(ctx, kind, ids)
+		if err != nil {
+			return c.unreadable(ctx, kind, err)
+		}
+		for _, t := range rows {
+			things[t.ID] = t
+		}
+	}
+	for _, id := range ids {
+		const text = "no event says how it came into the archive"
+		if t, ok := things[id]; ok {
+			c.disagree(kind, t, CodeUnrecorded, kind+" "+id, text)
+			continue
+		}
+		c.r.fail(CodeUnrecorded, kind+" "+id, text)
 	}
 	return nil
 }

@@ -77,6 +77,9 @@ type Thing struct {
 	SHA256 string // lower-case hex
 	Size   int64
 	Object string // identifier of the sealed object; empty for an object
+	Erased bool   // it is said to be erased, or its item is
+	Item   string // of an item itself; of a derivative, and of an object, the item it belongs to; may be empty
+	Clip   bool   // an object that is a clip
 }
 
 const page = 500

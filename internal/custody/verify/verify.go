@@ -57,6 +57,9 @@ type Report struct {
 	Compared    int64     `json:"compared"`  // statements of events held against the catalogue
 	Failures    []Failure `json:"failures"`
 	Omitted     int64     `json:"omitted"` // failures beyond the first 1,000
+	Erased      int64     `json:"erased"`  // openings that were erased with two people's consent
+	Seals       int64     `json:"seals"`   // seals of items that follow from salt and digests and are in an event
+	Ticks       int64     `json:"ticks"`   // entries of the public log
 }
 
 // OK says that nothing disagreed.
@@ -84,6 +87,11 @@ type Options struct {
 func VerifyDB(ctx context.Context, src Source, o Options) (Report, error) {
 	c := checker{o: o, src: src}
 	c.catalogue, _ = src.(Catalogue)
+	if p, ok := src.(Proofs); ok {
+		if err := c.beginProofs(ctx, p); err != nil {
+			return c.r, err
+		}
+	}
 	return c.run(ctx)
 }
 
@@ -91,7 +99,8 @@ type checker struct {
 	o         Options
 	src       Source
 	catalogue Catalogue
-	noHashes  bool // an export has no stored hashes
+	noHashes  bool    // an export has no stored hashes
+	p         *proofs // nil: only the record is checked
 
 	r        Report
 	tree     tree
@@ -155,7 +164,7 @@ func (c *checker) run(ctx context.Context) (Report, error) {
 		if opening != nil && opening.Index != index {
 			opening = nil
 		}
-		if err := c.leaf(ctx, index, leaf, opening, hashes); err != nil {
+		if err := c.leaf(ctx, index, leaf, opening, c.erased(ctx, index), hashes); err != nil {
 			return c.r, err
 		}
 		if leaf != nil {
@@ -190,6 +199,9 @@ func (c *checker) run(ctx context.Context) (Report, error) {
 	}
 	c.judgeCheckpoints()
 	if err := c.unrecorded(ctx); err != nil {
+		return c.r, err
+	}
+	if err := c.endProofs(ctx); err != nil {
 		return c.r, err
 	}
 	if c.o.Progress != nil {
@@ -239,7 +251,9 @@ func (c *checker) nextOpening(ctx context.Context, s *stream[Opening], index int
 
 // leaf checks one index. Where commitment, opening and stored hash do not agree, the two that do outvote the third, so
 // that one altered row is named alone; the checkpoints then judge the vote.
-func (c *checker) leaf(ctx context.Context, index int64, leaf *Leaf, o *Opening, hashes *stream[StoredHash]) error {
+//
+// An erased opening leaves its commitment behind; whether it was erased as it should is judged at the end.
+func (c *checker) leaf(ctx context.Context, index int64, leaf *Leaf, o *Opening, erased bool, hashes *stream[StoredHash]) error {
 	subject := fmt.Sprintf("leaf %d", index)
 	var fromLeaf, fromOpening, stored *hash
 	if leaf == nil {
@@ -250,7 +264,12 @@ func (c *checker) leaf(ctx context.Context, index int64, leaf *Leaf, o *Opening,
 		h := leafHash(leaf.Commitment)
 		fromLeaf = &h
 	}
-	if o == nil {
+	if o != nil && erased {
+		c.r.fail(CodeErased, fmt.Sprintf("opening %d", index), "it is listed as erased, and salt, event or subjects are there")
+	}
+	if o == nil && erased {
+		// Known to be gone.
+	} else if o == nil {
 		c.r.fail(CodeOpeningMissing, fmt.Sprintf("opening %d", index), "salt and event are not there")
 	} else if len(o.Salt) != 32 {
 		c.r.fail(CodeOpening, fmt.Sprintf("opening %d", index), "the salt is not 32 bytes long")
@@ -282,7 +301,7 @@ func (c *checker) leaf(ctx context.Context, index int64, leaf *Leaf, o *Opening,
 	}
 	if o != nil {
 		c.opening(index, o)
-		if len(c.vouches) >= page {
+		if len(c.vouches) >= page || c.p != nil && len(c.p.seals) >= page {
 			if err := c.flush(ctx); err != nil {
 				return err
 			}
@@ -364,6 +383,7 @@ func (c *checker) opening(index int64, o *Opening) {
 			c.r.fail(CodeSubjects, subject, "the table of subjects does not list the subjects of event %s", e.ID)
 		}
 	}
+	c.note(index, e)
 	if c.catalogue != nil {
 		c.vouch(index, e)
 	}
@@ -426,6 +446,7 @@ func (c *checker) meet() {
 	if c.broken {
 		return
 	}
+	c.meetTicks()
 	claims := c.due[c.tree.size]
 	if len(claims) == 0 {
 		return
