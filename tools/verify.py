@@ -19,6 +19,7 @@ BUNDLE      the proof bundle
 Exit status: 0 accepted, 20 refused, 1 something could not be read, 2 wrong use.
 """
 import base64
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -190,7 +191,7 @@ LOG_KEY, WITNESS_KEY = 1, 4
 
 
 def good_name(name):
-    return name != "" and not any(c in SPACES or c == "+" for c in name)
+    return 1 <= len(name.encode()) <= 255 and not any(c in SPACES or c == "+" for c in name)
 
 
 @functools.lru_cache(256)
@@ -232,6 +233,17 @@ def signed_by(key, rows, signature):
     name, number, data = signature
     need((name, number) == (key.name, key.number), "note: signed by another key")
     need(len(data) == 64 and ed25519(key.public, text_of(rows), data), "note: the signature does not verify")
+
+
+def cosigned_by(key, rows, signature):
+    """Check one signature with algorithm 0x04; gives its time."""
+    name, number, data = signature
+    need((name, number) == (key.name, key.number) and len(data) == 72, "cosignature: by another, or of another length")
+    seconds = int.from_bytes(data[:8], "big")
+    need(1 <= seconds <= 253402300799, "cosignature: at no time")
+    message = b"cosignature/v1\ntime %d\n" % seconds + text_of(rows)
+    need(ed25519(key.public, message, data[8:]), f"the cosignature of {key.name} does not verify")
+    return seconds
 
 
 # ---- Merkle trees (RFC 6962 section 2.1) ----
@@ -399,9 +411,9 @@ def statement(value):
 
 BUNDLE = record(
     checkpoints=array(record(consistency=hashes, note=text,
-                             stamps=array(record(kind=just("rfc3161", "opentimestamps"), token=data))), 1, 16),
+                             stamps=array(record(kind=just("rfc3161", "opentimestamps"), token=data), 0, 16)), 1, 16),
     format=just("zapis proof"), version=just("1"), kind=just("clip", "item", "scope"),
-    log=record(keys=array(record(endorsement=text, vkey=text), 1, 32), origin=text, witnesses=array(text)),
+    log=record(keys=array(record(endorsement=text, vkey=text), 1, 32), origin=text, witnesses=array(text, 0, 256)),
     opening=lambda v: v,
     statements=array(record(place=number, proof=hashes, salt=hash32, statement=statement, tick=number)),
     ticks=array(record(checkpoint=number, custody=hash32, index=number, proof=hashes, salt=hash32,
@@ -511,15 +523,11 @@ def step_witnesses(c):
     counted = {w.public for w in c.witnesses if w.text in c.options.witnesses}
     for point in c.bundle.checkpoints:
         point.cosigned, rest = {}, iter(c.witnesses)
-        for name, number, data in point.signatures[1:]:
+        for signature in point.signatures[1:]:
             # Each line takes witnesses off the list until its own comes: so lines are in their order, none twice.
-            key = next((w for w in rest if (w.name, w.number) == (name, number)), None)
+            key = next((w for w in rest if (w.name, w.number) == signature[:2]), None)
             need(key is not None, "a line by no witness of the bundle, double or out of order")
-            need(len(data) == 72, "cosignature of another length")
-            seconds = int.from_bytes(data[:8], "big")
-            need(1 <= seconds <= 253402300799, "a cosignature at no time")
-            message = b"cosignature/v1\ntime %d\n" % seconds + text_of(point.rows)
-            need(ed25519(key.public, message, data[8:]), f"the cosignature of {key.name} does not verify")
+            seconds = cosigned_by(key, point.rows, signature)
             if key.public in counted and key.text in c.options.witnesses:
                 point.cosigned[key.public] = min(seconds, point.cosigned.get(key.public, seconds))
         least = min(least, len(point.cosigned))
@@ -860,7 +868,7 @@ def check_signature(spki, algorithm, stated, signature, message):
 
 
 EXTENSION = {oid("2.5.29." + n): name for n, name in (
-    ("14", "key id"), ("15", "usage"), ("17", "names"), ("19", "basic"), ("30", "constraints"), ("37", "purposes"))}
+    ("15", "usage"), ("17", "names"), ("19", "basic"), ("30", "constraints"), ("37", "purposes"))}
 TIME_STAMPING, ANY_PURPOSE = oid("1.3.6.1.5.5.7.3.8"), oid("2.5.29.37.0")
 TRUE = b"\1\1\xff"
 
@@ -887,7 +895,7 @@ class Certificate:
         need(len(fields) >= 6 and unused == 0 and fields[1].raw == self.algorithm.raw, "certificate of another form")
         self.number, self.issuer, self.subject, self.key = fields[0].integer(), fields[2].raw, fields[4].raw, fields[5].raw
         self.first, self.last = (part.time() for part in exactly(2, fields[3]))
-        self.authority, self.path, self.usage, self.purposes, self.key_id, self.names = False, None, None, None, None, []
+        self.authority, self.path, self.usage, self.purposes, self.names = False, None, None, None, []
         self.alone, self.odd = False, False
         for name, critical, value in extensions(exactly(1, fields[-1], 0xa3)[0].parts()
                                                 if fields[-1].tag == 0xa3 else []):
@@ -901,8 +909,6 @@ class Certificate:
                 self.usage = int.from_bytes(Der.whole(value, BITS).bits()[1].ljust(2, b"\0")[:2], "big")
             elif kind == "purposes":
                 self.purposes, self.alone = [p.oid() for p in Der.whole(value).parts()], critical
-            elif kind == "key id":
-                self.key_id = Der.whole(value, OCTETS).body
             elif kind == "names":
                 self.names = [n.raw for n in Der.whole(value).parts()]
 
@@ -949,7 +955,7 @@ def time_token(token, imprint, roots):
     need(kind.oid() == SIGNED_DATA, "token: not signed data")
     version, algorithms, inner, *rest = exactly(1, wrapped, 0xa0)[0].parts()
     kind, wrapped = exactly(2, inner)
-    need(version.integer() == 3 and algorithms.tag == SET and kind.oid() == TST_INFO, "token: of another kind")
+    need(version.integer() == 3 and kind.oid() == TST_INFO, "token: of another kind")
     content = exactly(1, wrapped, 0xa0)[0]
     held = optional(rest, 0xa0)
     optional(rest, 0xa1)
@@ -982,13 +988,11 @@ def time_token(token, imprint, roots):
     fields = exactly(1, rest[0], SET)[0].parts()
     need(len(fields) == 6 or len(fields) == 7 and fields[6].tag == 0xa1, "token: signer of another form")
     version, who, algorithm, attributes, how, signature = fields[:6]
-    if who.tag == 0x80:
-        expected, named = 3, [c for c in held if c.key_id == who.body]
-    else:
-        issuer, serial = exactly(2, who)
-        expected, named = 1, [c for c in held if (c.issuer, c.number) == (issuer.raw, serial.integer())]
-    need(version.integer() == expected and len(named) == 1, "token: names no certificate, or several")
+    issuer, serial = exactly(2, who)
+    named = [c for c in held if (c.issuer, c.number) == (issuer.raw, serial.integer())]
+    need(version.integer() == 1 and len(named) == 1, "token: names no certificate, or several")
     signer, name = named[0], digest_name(algorithm)
+    need(exactly(1, algorithms, SET)[0].raw == algorithm.raw, "token: two digests are named")
 
     # 4. Signed attributes: what kind, which bytes, which certificate.
     values, wanted = {}, []
@@ -1150,6 +1154,8 @@ def verify(raw, given=None):
             state, words = globals()["step_" + name](c)
         except Refused as problem:
             state, words, failed = "failed", str(problem), name
+        except OSError:  # the file beside the bundle: nothing is said about the bundle
+            raise
         except Exception:  # nothing that this program did not foresee may pass
             state, words, failed = "failed", "of a form that cannot be read", name
         steps.append({"name": name, "state": state, "text": words})
@@ -1184,16 +1190,27 @@ def main(arguments):
     given = parser.parse_args(arguments)
     if given.serve:
         return serve()
-    if given.bundle is None or given.quorum < 0:
-        parser.error("name a bundle; --quorum is not negative")
+    if given.bundle is None or not 0 <= given.quorum <= len(given.witness):
+        parser.error("name a bundle; --quorum is a number of --witness")
+    try:
+        for name in given.key:
+            verifier_key(name, LOG_KEY)
+        for name in given.witness:
+            verifier_key(name, WITNESS_KEY)
+    except Refused as problem:
+        parser.error(str(problem))
     try:
         with open(given.bundle, "rb") as file:
             raw = file.read(MOST_BYTES + 1)
-        roots = open(given.roots, encoding="ascii").read() if given.roots else None
-        report = verify(raw, options(given.key, given.witness, given.quorum, roots,
-                                     open(given.file, "rb") if given.file else None))
-    except (OSError, UnicodeDecodeError) as problem:
-        print("cannot read:", getattr(problem, "strerror", None) or "not text", file=sys.stderr)
+        roots = None
+        if given.roots:
+            with open(given.roots, encoding="ascii") as file:
+                roots = file.read()
+            certificates(roots)
+        with open(given.file, "rb") if given.file else contextlib.nullcontext() as file:
+            report = verify(raw, options(given.key, given.witness, given.quorum, roots, file))
+    except (OSError, ValueError, IndexError, Refused) as problem:
+        print("cannot read:", getattr(problem, "strerror", None) or "of another form", file=sys.stderr)
         return 1
     if given.json:
         print(json.dumps(report, indent=2, ensure_ascii=False))
