@@ -36,10 +36,24 @@ var statements = []struct{ code, kind, text, sql string }{
 	{"derivative-object", "derivative", "its object is gone, or has another digest, size, envelope or kind", `
 		SELECT d.id FROM derivative d LEFT JOIN object o ON o.id = d.object_id
 		WHERE o.id IS NULL OR o.sha256 <> d.sha256 OR o.size <> d.size OR o.envelope_id <> d.envelope_id OR o.kind <> 'derivative' ORDER BY d.id`},
-	{"object-unused", "object", "no item, derivative or manifest refers to it", `
+	{"item-erased", "item", "it is called erased, and no approved erasure is of it", `
+		SELECT i.id FROM item i WHERE i.state = 'erased' AND NOT EXISTS (
+			SELECT 1 FROM erasure e WHERE e.item_id = i.id AND e.state IN ('approved', 'done')) ORDER BY i.id`},
+	{"erasure-undone", "erasure", "it is called done, and something that could be linked to its item is still there", `
+		SELECT e.id FROM erasure e JOIN item i ON i.id = e.item_id WHERE e.state = 'done' AND (i.state <> 'erased'
+			OR EXISTS (SELECT 1 FROM item_seal s WHERE s.item_id = i.id)
+			OR EXISTS (SELECT 1 FROM provenance p WHERE p.item_id = i.id AND length(p.sealed) > 0)
+			OR EXISTS (SELECT 1 FROM object o WHERE o.state <> 'erased' AND (o.id = i.object_id
+				OR o.id IN (SELECT d.object_id FROM derivative d WHERE d.item_id = i.id)))) ORDER BY e.id`},
+	{"clip-object", "clip", "its object is gone, or has another digest, size, envelope or kind", `
+		SELECT c.id FROM clip c LEFT JOIN object o ON o.id = c.object_id
+		WHERE o.id IS NULL OR (o.state <> 'erased' AND o.sha256 <> c.sha256) OR o.size <> c.bytes OR o.envelope_id <> c.envelope_id OR o.kind <> 'clip' ORDER BY c.id`},
+	{"object-unused", "object", "no item, derivative, manifest or clip refers to it", `
 		SELECT o.id FROM object o WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.object_id = o.id)
 			AND NOT EXISTS (SELECT 1 FROM derivative d WHERE d.object_id = o.id)
-			AND NOT EXISTS (SELECT 1 FROM accession a WHERE a.manifest_object = o.id) ORDER BY o.id`},
+			AND NOT EXISTS (SELECT 1 FROM clip c WHERE c.object_id = o.id)
+			AND NOT EXISTS (SELECT 1 FROM clip c WHERE c.object_id = o.id)
+			AND NOT EXISTS (SELECT 1 FROM accession a WHERE a.manifest_object = o.id) AND (o.kind <> 'manifest' OR o.state <> 'erased') ORDER BY o.id`},
 	{"object-segments", "object", "its segments do not add up to its size, or are not counted from 0", `
 		SELECT o.id FROM object o LEFT JOIN segment s ON s.object_id = o.id GROUP BY o.id, o.size
 		HAVING COUNT(s.number) = 0 OR COALESCE(SUM(s.plain_size), 0) <> o.size OR MIN(s.number) <> 0 OR MAX(s.number) <> COUNT(s.number) - 1 ORDER BY o.id`},
@@ -55,8 +69,23 @@ var statements = []struct{ code, kind, text, sql string }{
 	{"manifest-object", "accession", "the object of its manifest is gone, or has another digest, envelope or kind", `
 		SELECT a.id FROM accession a LEFT JOIN object o ON o.id = a.manifest_object
 		WHERE a.state = 'closed' AND (o.id IS NULL OR a.manifest_sha256 IS NULL OR o.sha256 <> a.manifest_sha256 OR o.envelope_id <> a.manifest_envelope OR o.kind <> 'manifest') ORDER BY a.id`},
+	{"clip-object", "clip", "its object is gone, or has another digest, size, envelope or kind", `
+		SELECT c.id FROM clip c LEFT JOIN object o ON o.id = c.object_id
+		WHERE o.id IS NULL OR o.sha256 <> c.sha256 OR o.size <> c.bytes OR o.envelope_id <> c.envelope_id OR o.kind <> 'clip' ORDER BY c.id`},
+	{"clip-statement", "clip", "its statement or that of its scope is gone or of another kind", `
+		SELECT c.id FROM clip c LEFT JOIN statement s ON s.id = c.statement_id LEFT JOIN statement t ON t.id = c.scope_statement_id
+		WHERE s.id IS NULL OR t.id IS NULL OR s.kind <> 'clip' OR t.kind <> 'scope' ORDER BY c.id`},
 	{"accession-open", "accession", "it is open and has a manifest, a receipt or a closing time", `
 		SELECT id FROM accession WHERE state = 'open' AND (manifest_object <> '' OR manifest_sha256 IS NOT NULL OR receipt IS NOT NULL OR closed_at IS NOT NULL) ORDER BY id`},
+}
+
+// warnings are questions whose answers are not wrong, but want something done.
+var warnings = []struct{ code, kind, text, sql string }{
+	{"item-unsealed", "item", "it was taken in before items were sealed: no proof can be made of it until it is", `
+		SELECT i.id FROM item i WHERE i.state <> 'erased' AND NOT EXISTS (SELECT 1 FROM item_seal s WHERE s.item_id = i.id) ORDER BY i.id`},
+	{"erasure-unfinished", "erasure", "it has begun and is not done: run it again", `
+		SELECT e.id FROM erasure e JOIN item i ON i.id = e.item_id WHERE e.state = 'approved'
+			AND (i.state = 'erased' OR EXISTS (SELECT 1 FROM custody_erased c WHERE c.erasure_id = e.id)) ORDER BY e.id`},
 }
 
 // items asks the catalogue about itself.
@@ -70,6 +99,15 @@ func (c *checker) items(ctx context.Context, _ *store.Tx) error {
 		c.o.Progress(Progress{Step: "items", Done: int64(i), Total: int64(len(statements))})
 		if err := c.each(ctx, s.code, s.kind, s.text, s.sql); err != nil {
 			return err
+		}
+	}
+	for _, s := range warnings {
+		ids, err := c.ids(ctx, s.code, s.sql)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			c.r.add(Finding{Severity: Warning, Code: s.code, Subject: s.kind + " " + id, Text: s.text})
 		}
 	}
 	return nil
