@@ -6,6 +6,8 @@ import { parseValue } from '../src/check/canonical';
 import { choose, inBrowser, inPage } from '../src/check/ed25519';
 import { fileDigest, type Progress } from '../src/check/filehash';
 import { hashes, unveiled } from '../src/check/merkle';
+import { checkOpenTimestamps } from '../src/check/ots';
+import { checkToken, fromPem } from '../src/check/rfc3161';
 import { cosignature, cosigned, plain, readKey, readNote, signed } from '../src/check/note';
 import { steps, verify, type Options } from '../src/check/verify';
 
@@ -144,6 +146,45 @@ it('says nothing rather than yes when the browser lacks what a token needs', asy
     Object.defineProperty(globalThis, 'crypto', { value: {}, configurable: true });
     await expect(verify(readFileSync(at(v.file)), o)).rejects.toThrow('no cryptography');
   } finally { Object.defineProperty(globalThis, 'crypto', old); }
+});
+
+type Stamp = { file: string; kind: string; imprint: string; roots: string; ok: boolean; alone: boolean; time?: string; pending?: boolean; block?: number; root?: string; why?: string };
+
+describe.each([[true], [false]])('time stamps, with roots %s', (withRoots) => {
+  const all = json<Stamp[]>('time/index.json');
+  it.each(all.map((s) => [s.file, s.why ?? 'accepted', s] as const))('%s: %s', async (file, _, s) => {
+    const bytes = readFileSync(at(`time/${file}`)), imprint = fromHex(s.imprint, 32)!;
+    if (s.kind === 'opentimestamps') {
+      if (!s.ok) { expect(() => checkOpenTimestamps(bytes, imprint)).toThrow(); return; }
+      const turned = s.root && hex(fromHex(s.root, 32)!.reverse());
+      expect(checkOpenTimestamps(bytes, imprint)).toEqual(s.pending ? { kind: 'calendar' } : { kind: 'bitcoin', block: s.block ?? 0, root: turned });
+      return;
+    }
+    const roots = withRoots && s.roots ? fromPem(readFileSync(at(`time/${s.roots}`), 'utf8')) : [];
+    if (!(roots.length ? s.ok : s.alone)) { await expect(checkToken(bytes, imprint, roots)).rejects.toThrow(); return; }
+    const t = await checkToken(bytes, imprint, roots);
+    expect(t.checked).toBe(roots.length > 0);
+    if (s.time) expect(t.at).toBe(Date.parse(s.time));
+  });
+});
+
+// A share of the changes of each good stamp: none may pass with roots, or, where the byte is not read, say another thing.
+describe('a changed byte of a time stamp', () => {
+  it.each(json<Stamp[]>('time/index.json').filter((s) => s.ok && /^(good|openssl|block)/.test(s.file)).map((s) => [s.file, s] as const))('%s', async (file, s) => {
+    const raw = readFileSync(at(`time/${file}`)), imprint = fromHex(s.imprint, 32)!;
+    const read = async (b: Uint8Array<ArrayBuffer>) => {
+      try { return s.kind === 'opentimestamps' ? checkOpenTimestamps(b, imprint) : await checkToken(b, imprint, fromPem(readFileSync(at(`time/${s.roots}`), 'utf8'))); } catch { return null; }
+    };
+    const right = await read(raw);
+    expect(right).not.toBeNull();
+    for (let i = 0; i < raw.length; i += 1 + Math.floor(raw.length / 60)) {
+      const copy = raw.slice();
+      copy[i]! ^= 1 << (i % 8);
+      const r = await read(copy);
+      if (r && s.kind === 'rfc3161') expect(r, `byte ${i}`).toEqual(right);
+      else if (s.kind === 'opentimestamps') expect(r, `byte ${i}`).not.toEqual(right);
+    }
+  });
 });
 
 it('reads UTF-8 as it stands', () => { expect(utf8('—').length).toBe(3); });

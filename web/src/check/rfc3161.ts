@@ -10,6 +10,9 @@ export type Token = { at: number; authority: string; checked: boolean };
 // Unavailable: this browser cannot check signatures of authorities. It says nothing about the bundle.
 export class Unavailable extends Error {}
 
+// Untrusted: what the caller gave and the token do not come together. Alone the token may hold.
+export class Untrusted extends Der {}
+
 const no = (what: string): never => { throw new Der(what); };
 const need = (ok: unknown, what: string): void => { if (!ok) no(what); };
 
@@ -28,7 +31,7 @@ const curves: Record<string, { name: string; bytes: number }> = {
 };
 const id = {
   signedData: '1.2.840.113549.1.7.2', tstInfo: '1.2.840.113549.1.9.16.1.4', contentType: '1.2.840.113549.1.9.3', messageDigest: '1.2.840.113549.1.9.4', signingCertificate: '1.2.840.113549.1.9.16.2.12',
-  signingCertificateV2: '1.2.840.113549.1.9.16.2.47', timeStamping: '1.3.6.1.5.5.7.3.8', anyPurpose: '2.5.29.37.0', keyIdentifier: '2.5.29.14', keyUsage: '2.5.29.15', altNames: '2.5.29.17', basic: '2.5.29.19',
+  signingCertificateV2: '1.2.840.113549.1.9.16.2.47', timeStamping: '1.3.6.1.5.5.7.3.8', anyPurpose: '2.5.29.37.0', keyUsage: '2.5.29.15', altNames: '2.5.29.17', basic: '2.5.29.19',
   purposes: '2.5.29.37', commonName: '2.5.4.3',
 };
 
@@ -89,11 +92,12 @@ export function certificate(raw: Bytes): Certificate {
 // fromPem reads the certificates of a PEM file, at least one.
 export function fromPem(text: string): Bytes[] {
   const out = [...text.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)].map((m) => {
-    const der = fromBase64(m[1]!.replace(/\s/g, '')) ?? no('a root certificate is not PEM');
-    certificate(der);
-    return der;
+    const der = fromBase64(m[1]!.replace(/\s/g, ''));
+    try { if (der) { certificate(der); return der; } } catch { /* the same answer */ }
+    throw new Untrusted('a root certificate that was given is not PEM');
   });
-  return out.length ? out : no('there is no root certificate in what was given');
+  if (!out.length) throw new Untrusted('there is no root certificate in what was given');
+  return out;
 }
 
 // flat turns the DER form of an ECDSA signature into the one that WebCrypto takes.
@@ -251,7 +255,9 @@ export async function checkToken(der: Bytes, imprint: Bytes, roots: Bytes[]): Pr
   const signed = seq(outer.next(0xa0).body, 'signed data');
   outer.end();
   need(signed.small() === 3, 'signed data has another version');
-  signed.next(0x31);
+  const named = signed.set();
+  const algorithmNamed = algorithm(named.next(0x30));
+  named.end();
   const content = signed.seq();
   need(content.oid() === id.tstInfo, 'the token holds no time-stamp');
   const info = expect(one(content.next(0xa0).body), 0x04, 'time-stamp').body;
@@ -265,21 +271,16 @@ export async function checkToken(der: Bytes, imprint: Bytes, roots: Bytes[]): Pr
   signers.end();
   const { at, tsa } = readInfo(info, imprint);
   // 3
-  const version = s.small();
-  const byName = version === 1 ? s.seq() : null;
-  let chosen: Certificate[];
-  if (byName) {
-    const issuer = byName.next(0x30), serial = byName.next(0x02);
-    byName.end();
-    chosen = certificates.filter((c) => same(c.issuer, issuer) && same(c.serial, serial));
-  } else {
-    need(version === 3, 'the signer has another version');
-    const key = s.next(0x80).body;
-    chosen = certificates.filter((c) => { const e = c.extensions.get(id.keyIdentifier); return !!e && equal(expect(one(e.value), 0x04, 'key identifier').body, key); });
-  }
+  need(s.small() === 1, 'the signer has another version');
+  const who = s.seq();
+  const issuer = who.next(0x30), serial = who.next(0x02);
+  who.end();
+  const chosen = certificates.filter((c) => same(c.issuer, issuer) && same(c.serial, serial));
   need(chosen.length === 1, 'the certificate of the signer is missing or not the only one');
   const signer = chosen[0]!;
-  const digest = digestOf(s.next(0x30));
+  const digestName = algorithm(s.next(0x30));
+  const digest = digests[digestName] ?? no('a digest that is not allowed here');
+  need(digestName === algorithmNamed, 'signed data names another digest than its signer');
   const attributes = s.next(0xa0);
   const signatureAlgorithm = algorithm(s.next(0x30));
   const signature = s.next(0x04).body;
@@ -330,7 +331,7 @@ export async function checkToken(der: Bytes, imprint: Bytes, roots: Bytes[]): Pr
   }
   // 8
   if (roots.length) await climb(signer, certificates, roots.map(certificate), at, ids);
-  return { at: at.ms, authority: commonName(signer.subject), checked: roots.length > 0 };
+  return { at: at.ms + Number(at.fraction.padEnd(3, '0').slice(0, 3)), authority: commonName(signer.subject), checked: roots.length > 0 };
 }
 
 // mayIssue says whether a certificate may stand above others; below is how many of those are not the signer.
@@ -367,5 +368,5 @@ async function climb(signer: Certificate, certificates: Certificate[], roots: Ce
     }
     return false;
   };
-  need(await up([signer]), 'the authority does not stand below one of the roots given');
+  if (!await up([signer])) throw new Untrusted('the authority does not stand below one of the roots given');
 }

@@ -10,7 +10,7 @@ import { choose, type Verify } from './ed25519';
 import { consistent, included, leaf, unveiled } from './merkle';
 import { by, cosignature, cosigned, decimal, plain, readCheckpoint, readKey, readNote, signed, type Checkpoint, type Key, type Signature } from './note';
 import { checkOpenTimestamps, Ots, type Attested } from './ots';
-import { checkToken, fromPem } from './rfc3161';
+import { checkToken, fromPem, Untrusted } from './rfc3161';
 
 export const steps = ['format', 'keys', 'signature', 'checkpoints', 'witnesses', 'time', 'log', 'statements', 'totals', 'lineage', 'event', 'file'] as const;
 export type StepName = (typeof steps)[number];
@@ -158,7 +158,7 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
       }
     }
   } catch (e) {
-    if (e instanceof Der || e instanceof Ots) throw new Refused('time', e.message);
+    if (e instanceof Der || e instanceof Ots) throw new Refused('time', e.message, e instanceof Untrusted);
     throw e;
   }
   done('time', open ? 'open' : 'ok', open ? 'no time authority was checked' : '');
