@@ -143,9 +143,16 @@ func (s *Service) RotateKey(ctx context.Context, agent string) (Identity, error)
 	what := func(err error) error { return fmt.Errorf("change the log key: %w", err) }
 	var l store.PublicLog
 	var last store.LogKey
+	// Looked at before a key is made, and again where it counts.
 	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		l, last, err = logAndKey(ctx, tx)
-		return err
+		if l, last, err = logAndKey(ctx, tx); err != nil {
+			return err
+		}
+		size, err := tx.LogSize(ctx, false)
+		if err != nil {
+			return err
+		}
+		return mayFollow(last, size)
 	})
 	if err != nil {
 		return Identity{}, what(err)
@@ -169,11 +176,11 @@ func (s *Service) RotateKey(ctx context.Context, agent string) (Identity, error)
 			return err
 		}
 		since := size + 1
-		if last.Number >= mostKeys {
-			return fmt.Errorf("%w: a log has at most %d keys", archive.ErrConflict, mostKeys)
+		if err := mayFollow(now, size); err != nil {
+			return err
 		}
-		if now.Number != last.Number || since <= now.Since {
-			return fmt.Errorf("%w: it was changed since the latest tick", archive.ErrConflict)
+		if now.Number != last.Number {
+			return fmt.Errorf("%w: somebody else changed it", archive.ErrConflict)
 		}
 		endorsement, err := tlog.SignText(EndorsementText(l.Origin, verifier, since), former)
 		if err != nil {
@@ -193,6 +200,17 @@ func (s *Service) RotateKey(ctx context.Context, agent string) (Identity, error)
 		return Identity{}, what(err)
 	}
 	return Identity{l.Origin, verifier, number}, nil
+}
+
+// mayFollow says whether another key can follow one in a log of a size.
+func mayFollow(k store.LogKey, size int64) error {
+	switch {
+	case k.Number >= mostKeys:
+		return fmt.Errorf("%w: a log has at most %d keys", archive.ErrConflict, mostKeys)
+	case size+1 <= k.Since:
+		return archive.Explain(fmt.Errorf("%w: it was changed since the latest tick", archive.ErrConflict), "The key was changed since the latest tick already.", "Wait for the next tick.")
+	}
+	return nil
 }
 
 // logAndKey reads the log and the newest of its keys: ErrNoLog.

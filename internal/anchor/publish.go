@@ -84,47 +84,53 @@ func (s *Service) publish(ctx context.Context, t Target) (Published, error) {
 	if err != nil {
 		return p, err
 	}
+	err = set.put(ctx, t, &p)
+	return p, err
+}
+
+// put writes what is missing at a target, the checkpoint last.
+func (set *fileSet) put(ctx context.Context, t Target, p *Published) error {
 	p.Size, p.Files = set.size, len(set.files)+1
 	there, err := t.List(ctx)
 	if err != nil {
-		return p, fmt.Errorf("list what is published: %w", err)
+		return fmt.Errorf("list what is published: %w", err)
 	}
-	if err := s.agrees(ctx, t, set, there); err != nil {
-		return p, err
+	if err := set.agrees(ctx, t, there); err != nil {
+		return err
 	}
 	for _, f := range set.files {
 		same, err := compare(ctx, t, f, there)
 		if err != nil {
-			return p, err
+			return err
 		}
 		if same {
 			continue
 		}
 		if err := t.Write(ctx, f.name, f.data, f.at); err != nil {
-			return p, fmt.Errorf("write a file: %w", err)
+			return fmt.Errorf("write a file: %w", err)
 		}
 		p.Written++
 	}
 	at := set.checkpoint.at
 	// Nobody may see the checkpoint before what it speaks of, not even after a power cut.
 	if err := t.Sync(ctx, at); err != nil {
-		return p, err
+		return err
 	}
 	// Once more, and as late as can be: another process may have published a later one meanwhile.
-	if err := s.agrees(ctx, t, set, nil); err != nil {
-		return p, err
+	if err := set.agrees(ctx, t, nil); err != nil {
+		return err
 	}
 	same, err := compare(ctx, t, set.checkpoint, there)
 	if err != nil {
-		return p, err
+		return err
 	}
 	if !same {
 		if err := t.Write(ctx, nameCheckpoint, set.checkpoint.data, at); err != nil {
-			return p, fmt.Errorf("write the checkpoint: %w", err)
+			return fmt.Errorf("write the checkpoint: %w", err)
 		}
 		p.Written++
 	}
-	return p, t.Sync(ctx, at)
+	return t.Sync(ctx, at)
 }
 
 // compare says whether a file is published already with these bytes: ErrFork if it is there with others and may not be.
@@ -155,7 +161,7 @@ func forked(what string) error {
 
 // agrees refuses a target that holds more than this log, or another one. With there it also looks for tiles that this log
 // has not.
-func (s *Service) agrees(ctx context.Context, t Target, set *fileSet, there map[string]int64) error {
+func (set *fileSet) agrees(ctx context.Context, t Target, there map[string]int64) error {
 	for name := range there {
 		if strings.HasPrefix(name, dirTile) && !set.known(name) {
 			return forked("tiles are published that this log does not have")

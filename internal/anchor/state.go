@@ -148,6 +148,13 @@ func (s *Service) checkpointState(ctx context.Context, tx *store.Tx, cal Calenda
 	return st, nil
 }
 
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return decimal(n) + " " + many
+}
+
 // problems says what is missing and what to do, the gravest first.
 func (s *Service) problems(st Status, words map[string]word, disagree, keptErr error) (out []Problem) {
 	grave := func(code, name, text, advice string) {
@@ -178,7 +185,7 @@ func (s *Service) problems(st Status, words map[string]word, disagree, keptErr e
 	if missing := st.Due - st.Size; missing > 0 {
 		due := st.Latest.Add(st.Every)
 		if st.Size == 0 || s.now().Sub(due) > lateAfter(st.Every) {
-			note(ProblemBehind, "", fmt.Sprintf("%d ticks are due and were not made.", missing), "Leave zapis serve or zapis worker running on a machine that is always on, or run: zapis log tick")
+			note(ProblemBehind, "", plural(missing, "tick is due and was not made.", "ticks are due and were not made."), "Leave zapis serve or zapis worker running on a machine that is always on, or run: zapis log tick")
 		}
 	}
 	if len(st.Witnesses) == 0 {
@@ -187,7 +194,7 @@ func (s *Service) problems(st Status, words map[string]word, disagree, keptErr e
 	if len(st.Checkpoints) > 0 {
 		c := st.Checkpoints[0]
 		if !c.QuorumMet {
-			note(ProblemQuorum, "", fmt.Sprintf("%d witnesses have cosigned checkpoint %d; %d are wanted.", c.Signed, c.Size, st.Quorum), "They are asked again by themselves; to ask now: zapis log stamp")
+			note(ProblemQuorum, "", fmt.Sprintf("Checkpoint %d has %s; %d are wanted.", c.Size, plural(int64(c.Signed), "cosignature", "cosignatures"), st.Quorum), "They are asked again by themselves; to ask now: zapis log stamp")
 		}
 		for _, w := range c.Cosignatures {
 			switch w.State {

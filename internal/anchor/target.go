@@ -313,7 +313,7 @@ var _ Target = Bucket{}
 func NewBucket(b vault.Backend) Bucket { return Bucket{b} }
 
 // Kind implements Target.
-func (b Bucket) Kind() string { return b.b.Properties().Kind }
+func (b Bucket) Kind() string { return TargetS3 }
 
 // List implements Target.
 func (b Bucket) List(ctx context.Context) (map[string]int64, error) {
