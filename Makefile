@@ -69,6 +69,7 @@ lint:
 test-go: export ZAPIS_TEST_REQUIRE = 1
 test-go:
 	$(GO) test -timeout 20m ./...
+	cd test/c2sp && $(GO) vet ./... && $(GO) test -timeout 20m ./...
 
 test-web: web
 	cd web && npm run check && npm run lint:css && npm test
