@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -112,25 +111,25 @@ func (v *verifier) checkKeys() (string, string, error) {
 	for i, k := range l.Keys {
 		key, err := parseVerifierKey(k.VerifierKey, algorithmEd25519)
 		if err != nil {
-			return "", "", refuse("key %d of the log: %w", i+1, err)
+			return "", "", refuse("key %d of the transparency log: %w", i+1, err)
 		}
 		if key.name != l.Origin {
-			return "", "", refuse("key %d of the log has another name than the log", i+1)
+			return "", "", refuse("key %d of the transparency log has another name than the transparency log", i+1)
 		}
 		for _, before := range v.keys {
 			if before.number == key.number {
-				return "", "", refuse("key %d of the log has the number of another", i+1)
+				return "", "", refuse("key %d of the transparency log has the number of another", i+1)
 			}
 		}
 		since := int64(0)
 		if i == 0 {
 			if k.Endorsement != "" {
-				return "", "", refuse("the first key of the log has an endorsement")
+				return "", "", refuse("the first key of the transparency log has an endorsement")
 			}
 		} else if since, err = v.endorsed(v.keys[i-1], l.Origin, k); err != nil {
-			return "", "", refuse("key %d of the log: %w", i+1, err)
+			return "", "", refuse("key %d of the transparency log: %w", i+1, err)
 		} else if since < v.since[i-1] {
-			return "", "", refuse("key %d of the log signs from before the key before it", i+1)
+			return "", "", refuse("key %d of the transparency log signs from before the key before it", i+1)
 		}
 		v.keys, v.since = append(v.keys, key), append(v.since, since)
 	}
@@ -143,13 +142,13 @@ func (v *verifier) checkKeys() (string, string, error) {
 	}
 	for _, want := range v.o.Keys {
 		if !slices.ContainsFunc(v.keys, func(k verifierKey) bool { return k.text == want }) {
-			return "", "", refuse("the key you gave is not one of this log")
+			return "", "", refuse("the key you gave is not one of this transparency log")
 		}
 	}
 	if len(v.o.Keys) == 0 {
 		return StateOpen, "No key from elsewhere was given: compare the fingerprint with the publisher.", nil
 	}
-	return StateOK, "The key you gave is a key of this log.", nil
+	return StateOK, "The key you gave is a key of this transparency log.", nil
 }
 
 // endorsed checks that the key before has signed for k, and gives the size from which k signs.
@@ -182,9 +181,9 @@ func (v *verifier) checkSignature() (string, string, error) {
 		return "", "", refuse("the signature is for another bundle")
 	}
 	if len(n.lines) != 1 || !v.keys[len(v.keys)-1].verify(n.text, n.lines[0]) {
-		return "", "", refuse("the bundle is not signed by the last key of the log")
+		return "", "", refuse("the bundle is not signed with the last key of the transparency log")
 	}
-	return StateOK, "The bundle is signed by the log's key.", nil
+	return StateOK, "The bundle is signed with the key of the transparency log.", nil
 }
 
 // checkCheckpoints checks what the log signed, and that each state contains the one before.
@@ -199,14 +198,14 @@ func (v *verifier) checkCheckpoints() (string, string, error) {
 			return "", "", refuse("checkpoint %d: %w", i+1, err)
 		}
 		if cp.origin != v.p.bundle.Log.Origin {
-			return "", "", refuse("checkpoint %d is of another log", i+1)
+			return "", "", refuse("checkpoint %d is of another transparency log", i+1)
 		}
 		if cp.size < 1 {
-			return "", "", refuse("checkpoint %d is of an empty log", i+1)
+			return "", "", refuse("checkpoint %d is of an empty transparency log", i+1)
 		}
 		signer := slices.IndexFunc(v.keys, n.lines[0].by)
 		if signer < 0 || !v.keys[signer].verify(n.text, n.lines[0]) {
-			return "", "", refuse("checkpoint %d is not signed by the log", i+1)
+			return "", "", refuse("checkpoint %d is not signed with a key of the transparency log", i+1)
 		}
 		if v.since[signer] > cp.size {
 			return "", "", refuse("checkpoint %d is signed by a key that signs only later ones", i+1)
@@ -222,7 +221,7 @@ func (v *verifier) checkCheckpoints() (string, string, error) {
 		}
 		v.notes, v.checkpoints, v.signers = append(v.notes, n), append(v.checkpoints, cp), append(v.signers, signer)
 	}
-	return StateOK, fmt.Sprintf("%s signed by the log, each containing the one before.", count(len(v.checkpoints), "checkpoint")), nil
+	return StateOK, fmt.Sprintf("%s signed with its keys, each containing the one before.", count(len(v.checkpoints), "checkpoint")), nil
 }
 
 // checkWitnesses checks every cosignature and counts those that the caller trusts.
@@ -318,10 +317,10 @@ func (v *verifier) checkLog() (string, string, error) {
 		data := tickData(t.Salt, t.Custody, t.Statements)
 		cp := v.checkpoints[t.Checkpoint]
 		if err := included(cp.root, cp.size, t.Index, leafHash(data[:]), t.Proof); err != nil {
-			return "", "", refuse("tick %d is not in the log", i+1)
+			return "", "", refuse("tick %d is not in the transparency log", i+1)
 		}
 	}
-	return StateOK, "What this bundle opens was entered in the log.", nil
+	return StateOK, "What this bundle opens was entered in the transparency log.", nil
 }
 
 // checkStatements checks that each statement is in its tick, and what statements say about each other.
@@ -333,7 +332,7 @@ func (v *verifier) checkStatements() (string, string, error) {
 			return "", "", refuse("statement %d is not in its tick", i+1)
 		}
 		if (s.Scope != nil && s.Scope.Origin != b.Log.Origin) || (s.Clip != nil && s.Clip.Origin != b.Log.Origin) {
-			return "", "", refuse("statement %d is of another log", i+1)
+			return "", "", refuse("statement %d is of another transparency log", i+1)
 		}
 	}
 	if b.Kind == KindClip {
@@ -344,7 +343,7 @@ func (v *verifier) checkStatements() (string, string, error) {
 			return "", "", refuse("the clip was stated before its scope")
 		}
 	}
-	return StateOK, "The statements are in the log.", nil
+	return StateOK, "The statements are in the transparency log.", nil
 }
 
 // checkTotals checks the sums of the scope and that each accession's tree ends in its total.
@@ -532,16 +531,13 @@ func (v *verifier) checkFile() (string, string, error) {
 	default:
 		return "", "", refuse("this bundle is about totals, not about a file")
 	}
-	h := sha256.New()
-	// One byte beyond the size tells a longer file without reading it to its end.
-	n, err := io.Copy(h, io.LimitReader(v.o.File, size+1))
-	if err != nil {
+	n, sum, err := digestFile(v.o.File, size)
+	switch {
+	case err != nil:
 		return "", "", refuse("the file could not be read")
-	}
-	if n != size {
+	case n != size:
 		return "", "", refuse("the file has another size")
-	}
-	if Hash(h.Sum(nil)) != want {
+	case sum != want:
 		return "", "", refuse("the file is another one")
 	}
 	v.compared = true

@@ -46,6 +46,7 @@ type cli struct {
 	VaultCmd   vaultCmd      `cmd:"" name:"vault" help:"Keys, replica and check of the vault."`
 	Receipt    receiptCmd    `cmd:"" help:"Check a receipt; needs no archive."`
 	Witness    witnessCmd    `cmd:"" help:"Be a witness of the transparency logs of others; needs no archive."`
+	Verify     verifyCmd     `cmd:"" help:"Check a proof bundle, offline and without an archive."`
 	Config     configCmd     `cmd:"" help:"Explain and check the configuration."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database to the schema of this program."`
 	Demo       demoCmd       `cmd:"" help:"Build a demonstration archive and serve it."`

@@ -51,6 +51,11 @@ func TestScripts(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(e.WorkDir, "identity"), []byte(id.String()+"\n"), 0o600); err != nil {
 				return err
 			}
+			vectors, err := filepath.Abs("../../verify/testdata")
+			if err != nil {
+				return err
+			}
+			e.Setenv("VECTORS", vectors)
 			return os.WriteFile(filepath.Join(e.WorkDir, "pass"), []byte("seven words drawn at random by dice\n"), 0o600)
 		},
 		Condition: func(cond string) (bool, error) {
