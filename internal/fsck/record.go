@@ -125,12 +125,20 @@ func (c *checker) rollup(ctx context.Context, tx *store.Tx) error {
 
 // each names every row that a statement selects: one column, an identifier.
 func (c *checker) each(ctx context.Context, finding, kind, text, sql string) error {
-	ids, err := rows.Select(ctx, c.rows, sql, nil, func(r rows.Scanner, id *string) error { return r.Scan(id) })
+	ids, err := c.ids(ctx, finding, sql)
 	if err != nil {
-		return fmt.Errorf("%s: %w", finding, err)
+		return err
 	}
 	for _, id := range ids {
 		c.r.fail(finding, kind+" "+id, "%s", text)
 	}
 	return nil
+}
+
+func (c *checker) ids(ctx context.Context, finding, sql string) ([]string, error) {
+	ids, err := rows.Select(ctx, c.rows, sql, nil, func(r rows.Scanner, id *string) error { return r.Scan(id) })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", finding, err)
+	}
+	return ids, nil
 }
