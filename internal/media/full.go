@@ -457,7 +457,8 @@ func (t *Tools) Audio(ctx context.Context, src Source, p Probe, o AudioOptions) 
 	heard := float64(loud.samples) / soundRate
 	duration := float64(track.total) / float64(track.scale)
 	if math.Abs(duration-heard) > 1 {
-		return Audio{}, fmt.Errorf("sound pass: %w: length differs from that of the lanes", ErrNoReport)
+		// Both were made in one run that ended by itself: the times in the file contradict each other.
+		return Audio{}, fmt.Errorf("sound pass: %w: length differs from that of the lanes", ErrDamaged)
 	}
 	result := Audio{Report: rep, Proxy: Proxy{
 		Duration: heard, Audio: true, Size: proxy.written, MediaType: `audio/mp4; codecs="mp4a.40.2"`,

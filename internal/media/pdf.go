@@ -97,6 +97,10 @@ func (t *Tools) PDF(ctx context.Context, src Source, p Probe) (PDF, error) {
 		if err != nil {
 			return PDF{}, decodeError(err)
 		}
+		if picture.Len() == 0 {
+			// It ended by itself, content, and drew nothing: that is how it says that it could not find the page.
+			return PDF{}, fmt.Errorf("%w: page %d was not drawn", ErrDamaged, page)
+		}
 		m, err := decodeJPEG(picture.Bytes(), 1200, 1200)
 		if err != nil {
 			return PDF{}, fmt.Errorf("page %d: %w", page, err)
