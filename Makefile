@@ -4,7 +4,7 @@
 #   make test    everything that CI runs
 #   make build   bin/zapis with the web part inside
 #   make bench   the figures of docs/reference/benchmarks.md, measured anew (long)
-#   make fault   the long fault runs: power cuts, kill -9, bit flips (long)
+#   make fault   the long fault runs: power cuts, kill -9, bit flips, 100,000 manipulated proofs (long)
 #   make fuzz    each fuzz target for a while (long)
 
 SHELL := /bin/bash
@@ -84,7 +84,7 @@ bench: setup-bench build
 
 fault: setup-test build
 	ZAPIS_TEST_REQUIRE=1 ZAPIS_FAULT=full ZAPIS_TEST_THOROUGH=1 ZAPIS_MEDIA_MUTATIONS=$(MUTATIONS) $(GO) test -timeout 8h -v -count=1 \
-	  ./internal/faultfs ./internal/vault/vaulttest ./internal/store ./internal/ingest ./internal/derive ./internal/media ./test/fault \
+	  ./internal/faultfs ./internal/vault/vaulttest ./internal/store ./internal/ingest ./internal/derive ./internal/media ./test/fault ./test/manipulate \
 	  -run 'Fault|Cut|Kill|Flip|Fail|Full|Broken|Power|LocalDisk|Memory|S3|Mutat'
 
 fuzz:

@@ -535,7 +535,7 @@ func setToken(stamp map[string]any, raw []byte) {
 }
 
 var tokenChanges = []change{
-	tokenChange("flip a bit", 12, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
+	tokenChange("flip a bit", 36, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
 		raw := tokenOf(stamp)
 		held := heldRanges(stamp["kind"].(string), raw)
 		span := pick(r, held)
@@ -543,7 +543,7 @@ var tokenChanges = []change{
 		setToken(stamp, raw)
 		return true
 	}),
-	tokenChange("delete or insert a byte", 4, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
+	tokenChange("delete or insert a byte", 12, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
 		if stamp["kind"] != "rfc3161" {
 			return false // operands of a calendar's proof may be any bytes: what follows is another block, which is never called checked
 		}
@@ -557,7 +557,7 @@ var tokenChanges = []change{
 		setToken(stamp, raw)
 		return true
 	}),
-	tokenChange("cut the end or add to it", 4, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
+	tokenChange("cut the end or add to it", 12, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
 		raw := tokenOf(stamp)
 		if r.IntN(2) == 0 {
 			raw = raw[:r.IntN(len(raw))]
@@ -567,7 +567,7 @@ var tokenChanges = []change{
 		setToken(stamp, raw)
 		return true
 	}),
-	tokenChange("of another checkpoint", 4, func(r *rand.Rand, b *base, tree map[string]any, point int, stamp map[string]any) bool {
+	tokenChange("of another checkpoint", 12, func(r *rand.Rand, b *base, tree map[string]any, point int, stamp map[string]any) bool {
 		points := tree["checkpoints"].([]any)
 		if len(points) < 2 {
 			return false
@@ -579,16 +579,16 @@ var tokenChanges = []change{
 		other["token"], stamp["token"] = stamp["token"], other["token"]
 		return true
 	}),
-	tokenChange("of another kind", 2, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
+	tokenChange("of another kind", 6, func(r *rand.Rand, b *base, _ map[string]any, _ int, stamp map[string]any) bool {
 		stamp["kind"] = map[string]string{"rfc3161": "opentimestamps", "opentimestamps": "rfc3161"}[stamp["kind"].(string)]
 		return true
 	}),
-	tokenChange("by an authority that nobody trusts", 2, func(r *rand.Rand, b *base, _ map[string]any, point int, stamp map[string]any) bool {
+	tokenChange("by an authority that nobody trusts", 6, func(r *rand.Rand, b *base, _ map[string]any, point int, stamp map[string]any) bool {
 		stamp["kind"] = "rfc3161"
 		setToken(stamp, b.outside[point])
 		return true
 	}),
-	tokenChange("parts of two authorities", 3, func(r *rand.Rand, b *base, tree map[string]any, point int, stamp map[string]any) bool {
+	tokenChange("parts of two authorities", 9, func(r *rand.Rand, b *base, tree map[string]any, point int, stamp map[string]any) bool {
 		if stamp["kind"] != "rfc3161" {
 			return false
 		}

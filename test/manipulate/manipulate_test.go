@@ -14,7 +14,8 @@ import (
 	"zapis/verify"
 )
 
-// cases is how many manipulations are tried: a share with every test, all of them with ZAPIS_FAULT=full.
+// cases is how many manipulations are tried in all: a share with every test, all of them with ZAPIS_FAULT=full. Seven of ten
+// are of bundles with their stamps, three of ten of published logs.
 func cases() int {
 	if os.Getenv("ZAPIS_FAULT") == "full" {
 		return 100_000
@@ -58,11 +59,15 @@ func (c *tally) String() string {
 	return b.String()
 }
 
-// TestMutatedBundles: both verifiers refuse each manipulated bundle, at the same step. The number is exact: cases() of
-// them were different from what they were made of and were tried.
+// TestMutatedBundles: both verifiers refuse each manipulated bundle, at the same step. Each case that
+// counts is different from what it was made of.
 func TestMutatedBundles(t *testing.T) {
 	t.Parallel()
-	all := bases(t, write(t))
+	seeds := []int{}
+	if os.Getenv("ZAPIS_FAULT") == "full" {
+		seeds = []int{8, 9}
+	}
+	all := bases(t, write(t, seeds...))
 	all = append(all, stamps(t, slices.DeleteFunc(slices.Clone(all), func(b *base) bool { return b.kind == "item" }))...)
 	servers := []*server{serve(t), serve(t)}
 	for _, b := range all {
@@ -90,7 +95,7 @@ func TestMutatedBundles(t *testing.T) {
 	var ours, theirs tally
 	var wrong sync.Map
 	var wait sync.WaitGroup
-	total := cases()
+	total := cases() * 7 / 10
 	for w, s := range servers {
 		wait.Go(func() {
 			for n := w; n < total; n += len(servers) {
