@@ -61,18 +61,21 @@ func (d *demo) build(ctx context.Context) (*Summary, error) {
 	if _, err := d.zapisIn(ctx, receipt, "accession", "close", sum.Accessions[0]); err != nil {
 		return nil, err
 	}
-	for _, check := range [][]string{{"custody", "verify"}, {"fixity", "check", "--all"}, {"fsck"}} {
-		if _, err := d.zapis(ctx, check...); err != nil {
-			return nil, err
-		}
-		sum.Checks[strings.Join(check, " ")] = true
-	}
 	out, err := d.zapis(ctx, "item", "list")
 	if err != nil {
 		return nil, err
 	}
 	if err := sum.count(out); err != nil {
 		return nil, err
+	}
+	if sum.Proof, err = d.prove(ctx, sum.Accessions[0], out); err != nil {
+		return nil, err
+	}
+	for _, check := range [][]string{{"custody", "verify"}, {"fixity", "check", "--all"}, {"fsck"}} {
+		if _, err := d.zapis(ctx, check...); err != nil {
+			return nil, err
+		}
+		sum.Checks[strings.Join(check, " ")] = true
 	}
 	sum.Seconds = d.Now().Sub(begun).Seconds()
 	return sum, nil
@@ -269,7 +272,7 @@ func (d *demo) zapisIn(ctx context.Context, dir string, args ...string) (out []b
 	err = d.step(args[0], func() error {
 		cmd := exec.CommandContext(ctx, d.Program, append(append(d.global(), "--json"), args...)...)
 		cmd.Dir = dir
-		cmd.Env = Environment(os.Environ())
+		cmd.Env = append(Environment(os.Environ()), d.env...)
 		stdout := progress{show: d.bar()}
 		cmd.Stdout = &stdout
 		var problems bytes.Buffer

@@ -29,7 +29,8 @@ import (
 type Options struct {
 	// Program is the path of the zapis binary.
 	Program string
-	// Dir is the demonstration's folder: source/ (footage), archive/ (the home), demo.json (the marker) and the passphrase.
+	// Dir is the demonstration's folder: source/ (footage), archive/ (the home), release/ (a clip with its proof), public/ (the
+	// transparency log), partners/ (other organisations), demo.json (the marker) and the passphrase.
 	// Empty: DefaultDir.
 	Dir   string
 	Once  bool // build and check, serve nothing
@@ -82,6 +83,7 @@ type Summary struct {
 	Seconds        float64          `json:"seconds"`
 	Checks         map[string]bool  `json:"checks"`
 	Steps          map[string]int64 `json:"steps_ms"`
+	Proof          *Proof           `json:"proof,omitempty"`
 }
 
 // ErrNotDemo: the folder holds something that this package did not make.
@@ -156,6 +158,7 @@ func Run(ctx context.Context, o Options) error {
 type demo struct {
 	Options
 	steps map[string]int64
+	env   []string // of the commands, beside what Environment leaves
 }
 
 // claim makes the folder ours or finds that it is.
@@ -194,7 +197,7 @@ func (d *demo) claim() (marker, error) {
 // open it to removal.
 func onlyOurs(entries []os.DirEntry) bool {
 	for _, e := range entries {
-		if !slices.Contains([]string{MarkerName, MarkerName + ".new", PassphraseName, archiveName, sourceName, receiptName}, e.Name()) {
+		if !slices.Contains([]string{MarkerName, MarkerName + ".new", PassphraseName, archiveName, sourceName, receiptName, partnersName, publicName, releaseName}, e.Name()) {
 			return false
 		}
 	}
@@ -275,6 +278,19 @@ func (d *demo) report(s *Summary) error {
 		d.say("explained: %s", counts(s.Reasons))
 	}
 	d.say("custody record verified, database, vault and record agree, every sealed byte checked")
+	if p := s.Proof; p != nil {
+		d.say("")
+		d.say("Published, cosigned by %d witnesses and checked by somebody who has nothing else:", len(p.Witnesses))
+		d.say("clip:       %s", filepath.Join(p.Release, p.Clip))
+		d.say("its proof:  %s", filepath.Join(p.Release, p.Bundle))
+		d.say("how much:   %s", filepath.Join(p.Release, p.Scope))
+		d.say("log:        %s", p.Public)
+		d.say("Try, and then again after changing any byte:")
+		for _, t := range p.Try {
+			d.say("  %s", t)
+		}
+		d.say("")
+	}
 	d.say("archive:    %s", s.Home)
 	d.say("passphrase: %s (for the demonstration only)", s.PassphraseFile)
 	return nil
