@@ -139,10 +139,6 @@ func (s *Service) words(ctx context.Context, tx *store.Tx) (map[string]word, err
 // cosign asks one witness. ctx is the caller's, qctx that of the question.
 func (s *Service) cosign(ctx, qctx context.Context, w Witness, c store.LogCheckpoint, former word) error {
 	now := word{Size: c.Size, Signed: former.Signed, At: s.now()}
-	v, err := tlog.NewCosignVerifier(w.VerifierKey)
-	if err != nil {
-		return fmt.Errorf("witness: %w", err)
-	}
 	proof := func(from int64) (out []tlog.Hash, err error) {
 		if from == 0 {
 			return nil, nil // everything is consistent with nothing
@@ -153,11 +149,17 @@ func (s *Service) cosign(ctx, qctx context.Context, w Witness, c store.LogCheckp
 		})
 		return out, err
 	}
-	line, _, err := s.o.Cosigner.Cosign(qctx, w, c.Text, former.Signed, proof)
+	var at time.Time
+	line := ""
+	v, err := tlog.NewCosignVerifier(w.VerifierKey)
+	if err != nil { // a slip in the configuration is one more reason, not an end of asking the others
+		err = fmt.Errorf("%w: its verifier key cannot be read", ErrRefused)
+	} else {
+		line, _, err = s.o.Cosigner.Cosign(qctx, w, c.Text, former.Signed, proof)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var at time.Time
 	if err == nil {
 		// Whoever asked may have believed anything: what goes into the catalogue was checked here.
 		if at, err = v.Check(string(noteText(c.Text)), line); err != nil {

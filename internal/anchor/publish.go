@@ -433,7 +433,9 @@ func (s *Service) cosigned(ctx context.Context, tx *store.Tx, c store.LogCheckpo
 	}
 	slices.SortFunc(cos, func(a, b store.LogCosignature) int { return strings.Compare(a.VerifierKey, b.VerifierKey) })
 	for _, w := range s.o.Witnesses {
-		witnesses = append(witnesses, strings.TrimSpace(w.VerifierKey))
+		if v, err := tlog.NewCosignVerifier(w.VerifierKey); err == nil {
+			witnesses = append(witnesses, v.String())
+		}
 	}
 	note = bytes.Clone(c.Text)
 	for _, co := range cos {
