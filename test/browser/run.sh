@@ -16,6 +16,9 @@ command -v ffmpeg >/dev/null || leave_out "ffmpeg is not installed"
 [ -d web/node_modules/playwright-core ] || leave_out "web/node_modules is missing: run npm ci --ignore-scripts in web"
 [ -x bin/zapis ] || leave_out "bin/zapis is not built"
 
+# The check page needs no server, and must not have one.
+node test/browser/check.mjs ${ZAPIS_SHOTS:+--shots "$ZAPIS_SHOTS"}
+
 work=$(mktemp -d)
 server=
 tidy() {

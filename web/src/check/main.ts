@@ -154,6 +154,8 @@ function step(n: number, name: IconName, title: string, hint: string, choose: st
   const input = el('input', { type: 'file', 'aria-describedby': `hint-${n}`, change: (e) => { const f = (e.target as HTMLInputElement).files?.[0]; if (f) void take(f); } });
   input.id = `file-${n}`;
   input.setAttribute('aria-label', w.t(choose));
+  // It looks like a button, so Enter opens it too; browsers only let the space bar do that.
+  input.addEventListener('keydown', (e) => { if (e.key === 'Enter') { e.preventDefault(); input.click(); } });
   const box = el('section', { class: 'drop' }, el('h2', {}, icon(name), w.t(title)), el('p', { id: `hint-${n}` }, w.t(hint)));
   if (chosen) box.append(el('p', { class: 'chosen' }, el('span', { dir: 'auto' }, chosen.name), chosen.size === null ? '' : `, ${w.bytes(chosen.size)}`));
   box.append(el('span', { class: 'pick' }, el('span', { class: n === 1 && !chosen ? 'btn primary' : 'btn', 'aria-hidden': 'true' }, w.t(chosen ? 'check.choose.other' : choose)), input));

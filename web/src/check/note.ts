@@ -80,5 +80,5 @@ export function readCheckpoint(text: string): Checkpoint | null {
 }
 
 // fingerprint is what people read to each other: the hash of the verifier key's text, in groups of four.
-export const fingerprint = (k: Key): string => (hex(hash(utf8(k.text))).slice(0, 32).match(/.{4}/g) ?? []).join(' ');
+export const fingerprint = (k: Key): string => (hex(hash(utf8(k.text))).match(/.{4}/g) ?? []).join(' ');
 

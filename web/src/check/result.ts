@@ -72,19 +72,21 @@ function lines(w: Words, r: Report, fileGiven: boolean, form: Node): Line[] {
     const sha = b.kind === 'clip' ? b.clip.statement.clip.sha256 : b.item.sha256;
     const more = [w.t('check.digest') + ' ', bdi(`${sha.slice(0, 16)}…${sha.slice(-8)}`)];
     if (!fileGiven) out.push({ icon: 'none', what: w.t('check.file.none'), more: [w.t('check.file.none_more')] });
-    else out.push({ icon: 'check', what: w.t(b.kind === 'clip' ? 'check.file.same' : 'check.file.same_item'), more });
+    else out.push({ icon: 'check', what: w.t(!r.facts.keyGiven ? 'check.file.fits' : b.kind === 'clip' ? 'check.file.same' : 'check.file.same_item'), more });
   }
   out.push(keyLine(w, r, form));
   out.push(timeLine(w, r.facts, r.facts.tick!.checkpoint));
   out.push(logLine(w, r));
   if (b.kind === 'clip') {
-    const segments = b.clip.statement.sources.reduce((sum, s) => sum + s.segments.length, 0);
-    const sealed = timeLine(w, r.facts, r.facts.scopeTick!.checkpoint);
-    out.push({
-      icon: 'half', what: w.t('check.cut'),
-      more: [w.t('check.cut_more', { sources: b.clip.statement.sources.length, segments, masks: b.clip.statement.masks.length }), ' ', scopeText(w, b.scope.statement), ' ',
-        sealed.icon === 'none' ? w.t('check.sealed_own', { date: w.day(b.scope.statement.sealedOn, 'short') }) : w.t('check.sealed', { what: sealed.what })],
-    });
+    const { sources, masks } = b.clip.statement;
+    const segments = sources.reduce((sum, s) => sum + s.segments.length, 0);
+    const sealed = existed(r.facts, r.facts.scopeTick!.checkpoint);
+    const more = [w.t('check.cut_more', { sources: sources.length, segments })];
+    if (masks.length) more.push(w.t('check.cut_masks', { n: masks.length }));
+    more.push(scopeText(w, b.scope.statement));
+    if (!sealed) more.push(w.t('check.sealed_own', { date: w.day(b.scope.statement.sealedOn, 'short') }));
+    else more.push(w.t(sealed.checked ? 'check.sealed' : 'check.sealed_unchecked', { date: day(w, sealed.at), who: names(w, sealed.who) }));
+    out.push({ icon: 'half', what: w.t('check.cut'), more: [more.join(' ')] });
     if (b.scope.statement.milliseconds > 0) out.push(shareOf(w, b));
   }
   if (b.kind === 'scope') {
@@ -155,9 +157,12 @@ function panel(kind: 'good' | 'half' | 'bad', i: IconName, title: string, sub: s
 function accepted(w: Words, r: Report, fileGiven: boolean, form: Node) {
   const b = r.bundle!;
   const origin = r.facts.origin;
-  const title = b.kind === 'scope' ? 'check.title.scope' : b.kind === 'item' ? (fileGiven ? 'check.title.item' : 'check.title.item_nofile') : fileGiven ? 'check.title.clip' : 'check.title.clip_nofile';
-  const sure = r.facts.keyGiven && (fileGiven || b.kind === 'scope');
-  const { section, heading } = panel(sure ? 'good' : 'half', sure ? 'seal' : 'half', w.t(title), w.t(r.facts.keyGiven ? 'check.sub.key' : 'check.sub.nokey', { origin }));
+  // Without a key from elsewhere anybody could have made all of this, under any name: no sentence in front may sound like more.
+  const known = r.facts.keyGiven;
+  const title = b.kind === 'scope' ? (known ? 'check.title.scope' : 'check.title.scope_unknown') : !fileGiven ? (b.kind === 'item' ? 'check.title.item_nofile' : 'check.title.clip_nofile')
+    : !known ? 'check.title.unknown' : b.kind === 'item' ? 'check.title.item' : 'check.title.clip';
+  const sure = known && (fileGiven || b.kind === 'scope');
+  const { section, heading } = panel(sure ? 'good' : 'half', sure ? 'seal' : 'half', w.t(title), w.t(known ? 'check.sub.key' : 'check.sub.nokey', { origin }));
   section.append(el('ul', { class: 'lines' }, ...lines(w, r, fileGiven, form).map(row)));
   const not = [w.t('check.not.true')];
   if (b.kind === 'clip') not.push(w.t('check.not.original'), w.t('check.not.who'));
