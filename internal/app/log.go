@@ -13,6 +13,7 @@ import (
 	"zapis/internal/anchor"
 	"zapis/internal/archive"
 	"zapis/internal/timestamp"
+	"zapis/internal/web/asset"
 )
 
 // logName is the folder in the home folder with the checkpoints of the transparency log, in clear.
@@ -30,7 +31,7 @@ func (a *App) openAnchor() (*anchor.Service, error) {
 	}
 	o := anchor.Options{
 		DB: a.DB, Secrets: a.Vault, Custody: a.Custody, Every: c.LogEvery, At: hour, Quorum: c.Quorum,
-		Cosigner: &anchor.HTTPCosigner{}, Keeper: logKeeper{a.LogDir()}, CheckPage: checkPage(), Logger: a.Logger,
+		Cosigner: &anchor.HTTPCosigner{}, Keeper: logKeeper{a.LogDir()}, CheckPage: asset.CheckPage(), Logger: a.Logger,
 	}
 	witnesses, err := c.LogWitnesses()
 	if err != nil {
@@ -188,6 +189,3 @@ func (k logKeeper) names() ([]string, error) {
 	slices.Sort(out)
 	return out, nil
 }
-
-// checkPage is the page on which anybody checks a bundle.
-func checkPage() []byte { return nil }
