@@ -52,7 +52,7 @@ type clipMakeCmd struct {
 	To     string   `help:"Where the cut ends." placeholder:"TIME"`
 	Cut    []string `help:"Instead of the above, and more than once: ITEM:FROM-TO, in order of play." placeholder:"CUT"`
 	Out    string   `short:"o" required:"" help:"File to write, which must not be there." placeholder:"FILE"`
-	Scope  string   `help:"Identifier of the scope that the clip counts against; by default the newest that contains its items." placeholder:"ID"`
+	Scope  string   `help:"Identifier of the scope that the clip counts against; by default the newest that contains its items and has clips, or else the newest." placeholder:"ID"`
 	Reason string   `required:"" help:"Why it is published. Kept for ever in the custody record; name no people."`
 	Height int      `help:"Most lines of the picture." default:"720"`
 }

@@ -39,7 +39,7 @@ type CutOf struct {
 // MakeClip is what to cut.
 type MakeClip struct {
 	Cuts   []CutOf
-	Scope  string // identifier of the scope statement; empty: the newest that contains all items
+	Scope  string // identifier of the scope statement; empty: of those that contain all items the newest with clips, or the newest
 	Reason string // recorded for ever
 	// MaxHeight of the picture; 0: 720.
 	MaxHeight int
@@ -181,12 +181,14 @@ func (s *Service) item(ctx context.Context, tx *store.Tx, who policy.Subject, na
 	return it, nil
 }
 
-// chooseScope finds the scope statement that a clip counts against.
+// chooseScope finds the scope statement that a clip counts against: the one named, or, of those that contain all items, the
+// newest that has clips already, or else the newest. A new scope must not set the count back without being asked to.
 func chooseScope(ctx context.Context, tx *store.Tx, id string, sources []*source) (store.Statement, error) {
 	stated, err := tx.Statements(ctx, kindScope)
 	if err != nil {
 		return store.Statement{}, err
 	}
+	var newest *store.Statement
 	for _, st := range slices.Backward(stated) {
 		if id != "" && st.ID != id {
 			continue
@@ -198,14 +200,29 @@ func chooseScope(ctx context.Context, tx *store.Tx, id string, sources []*source
 		contained := !slices.ContainsFunc(sources, func(src *source) bool {
 			return !slices.ContainsFunc(scope.Accessions, func(a verify.ScopeAccession) bool { return a.Root == src.root })
 		})
-		if contained {
+		switch {
+		case !contained && id != "":
+			return store.Statement{}, archive.Explain(fmt.Errorf("statement %s: %w: an item is not in it", id, archive.ErrInvalid), "This scope does not contain all items of the clip.", "")
+		case !contained:
+			continue
+		case id != "":
 			return st, nil
 		}
-		if id != "" {
-			return store.Statement{}, archive.Explain(fmt.Errorf("statement %s: %w: an item is not in it", id, archive.ErrInvalid), "This scope does not contain all items of the clip.", "")
+		clips, err := tx.Clips(ctx, st.ID)
+		if err != nil {
+			return store.Statement{}, err
+		}
+		if len(clips) > 0 {
+			return st, nil
+		}
+		if newest == nil {
+			newest = &st
 		}
 	}
-	if id != "" {
+	switch {
+	case newest != nil:
+		return *newest, nil
+	case id != "":
 		return store.Statement{}, fmt.Errorf("statement %s: %w", id, archive.ErrNotFound)
 	}
 	return store.Statement{}, archive.Explain(fmt.Errorf("%w: no scope contains all items of the clip", ErrUnsealed), "No stated scope contains all items of the clip.", "State one first: zapis scope publish")

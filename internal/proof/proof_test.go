@@ -169,7 +169,17 @@ func TestAClipNamesWhatItWasCutFrom(t *testing.T) {
 	if st.Number != 2 || st.Previous == nil || *st.Previous != c.SHA256 || st.ReleasedMS != 4500+4000 || len(st.Sources) != 2 || st.Cuts[1].Source != 1 || st.Cuts[2].Source != 0 {
 		t.Errorf("%+v", st)
 	}
-	if list, err := r.proof.Clips(ctx, admin, scope.ID); err != nil || len(list) != 2 || list[1].SHA256 != two.SHA256 {
+	// Another scope does not set the count back, unless it is asked for.
+	r.now = r.now.Add(24 * time.Hour)
+	wider := r.published()
+	if third := r.made(a, 0, time.Second, 0); third.Statement.Number != 3 || third.Scope != scope.ID {
+		t.Errorf("%+v", third.Statement)
+	}
+	chosen, err := r.proof.MakeClip(ctx, admin, MakeClip{Reason: "x", Scope: wider.ID, Cuts: []CutOf{{a.ID, 0, time.Second}}})
+	if err != nil || chosen.Statement.Number != 1 || chosen.Scope != wider.ID {
+		t.Errorf("%+v %v", chosen.Statement, err)
+	}
+	if list, err := r.proof.Clips(ctx, admin, scope.ID); err != nil || len(list) != 3 || list[1].SHA256 != two.SHA256 {
 		t.Errorf("%+v %v", list, err)
 	}
 }
