@@ -228,7 +228,11 @@ func TestAuthorityAnswersWrongly(t *testing.T) {
 	t.Run("stopped", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		url := serve(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); cancel(); <-r.Context().Done() })
+		url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			cancel()
+			<-r.Context().Done()
+		})
 		if _, _, err := (timestamp.RFC3161{URL: url}).Stamp(ctx, imprint); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "127.0.0.1") {
 			t.Error(err)
 		}

@@ -161,3 +161,6 @@ func (c *Calendar) timestamp(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/vnd.opentimestamps.v1")
 	_, _ = w.Write(p)
 }
+
+// Close ends the calendar before the test does.
+func (c *Calendar) Close() { c.server.Close() }
