@@ -93,6 +93,9 @@ func (c *Client) Cosign(ctx context.Context, address, verifierKey string, old in
 		case http.StatusOK:
 			return pick(v, text, body)
 		case http.StatusConflict:
+			if kind != sizeType && old == cp.Size {
+				return "", fmt.Errorf("ask witness about size %d: it has another root: %w", cp.Size, ErrFork)
+			}
 			size, err := sizeAnswer(kind, body)
 			switch {
 			case err != nil:

@@ -271,6 +271,12 @@ func TestClientBelievesNoAnswer(t *testing.T) {
 	if _, err := client.Cosign(stopped, gone.URL, w.VerifierKey(), 0, l.prove, l.at(5)); !errors.Is(err, context.Canceled) {
 		t.Errorf("stopped: %v", err)
 	}
+	// Some witnesses say nothing of a size when the root at this one is another.
+	mute := httptest.NewServer(answer(409, ""))
+	defer mute.Close()
+	if _, err := client.Cosign(context.Background(), mute.URL, w.VerifierKey(), 5, l.prove, l.at(5)); !errors.Is(err, ErrFork) {
+		t.Errorf("another root: %v", err)
+	}
 	for _, bad := range []string{"", "ftp://x", "witness.example", "https://x/?q=1", "http://", "://"} {
 		if _, err := client.Cosign(context.Background(), bad, w.VerifierKey(), 0, l.prove, l.at(5)); !errors.Is(err, ErrRefused) {
 			t.Errorf("address %q: %v", bad, err)

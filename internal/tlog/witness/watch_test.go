@@ -139,7 +139,16 @@ func TestWatchRefusesWhatDoesNotFit(t *testing.T) {
 			t.Errorf("%s: size %d, %d incidents", name, s.Size, len(s.Incidents))
 		}
 	}
+	// Nor is anything believed at first sight.
 	w, dir := watched(t, l, false)
+	l.publish(dir)
+	if err := os.Remove(filepath.Join(dir, "tile/1/000.p/2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := look(t, w); !errors.Is(err, ErrPublication) || w.Status().Logs[0].State != StateNew {
+		t.Errorf("first sight: %v", err)
+	}
+	w, dir = watched(t, l, false)
 	newTree(t, "other.example").grow(2).publish(dir)
 	if err := look(t, w); !errors.Is(err, ErrUnknownLog) {
 		t.Errorf("an unknown log is published: %v", err)

@@ -493,6 +493,28 @@ func TestFolderOfOneProcess(t *testing.T) {
 	}
 }
 
+// The key of another witness is not taken for this one's.
+func TestSwappedKeyIsNoticed(t *testing.T) {
+	t.Parallel()
+	w, dir := newWitness(t, newClock())
+	other, from := newWitness(t, newClock())
+	if err := errors.Join(w.Close(), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(from, keyFile), filepath.Join(dir, keyFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("opened with a foreign key: %v", err)
+	}
+	if err := os.Symlink(filepath.Join(dir, keyFile), filepath.Join(from, keyFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(from, Options{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("opened with a link for a key: %v", err)
+	}
+}
+
 // An older copy of one of the files is noticed by the other; a state whose log has left the register is not taken for new.
 func TestOlderCopyIsNoticed(t *testing.T) {
 	t.Parallel()
