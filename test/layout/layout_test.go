@@ -92,6 +92,7 @@ var rules = []rule{
 	{part: "internal/job", may: []string{"internal/archive", "internal/store", "internal/job"}},
 	{part: "internal/custody", may: []string{"internal/archive", "internal/tlog", "internal/store", "internal/custody"}},
 	{part: "internal/timestamp", may: []string{"verify", "internal/timestamp"}},
+	{part: "internal/anchor", may: slices.Concat(nouns, engines, []string{"internal/anchor", "internal/timestamp", "verify"}), never: backends},
 	{part: "internal/proof", may: slices.Concat(nouns, engines, []string{"internal/proof", "verify"}), never: backends},
 	{part: "internal/config", may: []string{"internal/archive"}},
 	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/web"})},
