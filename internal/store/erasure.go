@@ -227,3 +227,26 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 	tx.count(i, -1) // nothing if it was erased already
 	return nil
 }
+
+// Purge lets what was erased leave the files of the database as far as the engine can, after the transaction that erased it.
+// SQLite: freed bytes were overwritten with zeros already; here the write-ahead file, which may hold pages as they were, is
+// moved into the database and cut to nothing. archive.ErrBusy if somebody reads an old snapshot just now: try again.
+// PostgreSQL: dead rows are vacuumed; the server's own write-ahead files keep them until they are recycled. Copies that were
+// made before, and what a disk keeps of overwritten blocks, are out of reach; on SQLite all of it is encrypted.
+func (db *DB) Purge(ctx context.Context) error {
+	if db.sqlite == nil {
+		_, err := db.postgre.pool.Exec(ctx, `VACUUM item_seal, custody_opening, custody_subject, provenance, segment, object, derivative, item`)
+		if err != nil {
+			return fmt.Errorf("purge database: %w", db.eng.translate(err))
+		}
+		return nil
+	}
+	var busy, frames, moved int64
+	if err := db.sqlite.w.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved); err != nil {
+		return fmt.Errorf("purge database: %w", db.eng.translate(err))
+	}
+	if busy != 0 {
+		return fmt.Errorf("purge database: the write-ahead file is being read: %w", archive.ErrBusy)
+	}
+	return nil
+}

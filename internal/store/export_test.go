@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing/fstest"
 
+	"github.com/ncruces/go-sqlite3/driver"
+
 	"zapis/internal/store/migrate"
 )
 
@@ -55,4 +57,31 @@ func CreateAt(ctx context.Context, o Options, vaultID, latest string, statements
 		}
 	}
 	return db.Close()
+}
+
+// Plain gives the pages of an SQLite database as they are after decryption, freed ones too.
+func (db *DB) Plain(ctx context.Context) (pages []byte, err error) {
+	c, err := db.sqlite.w.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	err = c.Raw(func(raw any) error {
+		file, err := mainFile(raw.(driver.Conn).Raw())
+		if err != nil {
+			return err
+		}
+		size, err := file.Size()
+		if err != nil {
+			return err
+		}
+		pages = make([]byte, size)
+		for at := int64(0); at < size; at += pageSize {
+			if _, err := file.ReadAt(pages[at:at+pageSize], at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return pages, err
 }

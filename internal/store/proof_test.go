@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -862,4 +863,59 @@ func TestMissingGuardOfProofsIsFound(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What was erased is in no page of the file any more, not even in a free one, and not in the write-ahead file.
+func TestErasedBytesLeaveTheFile(t *testing.T) {
+	t.Parallel()
+	db, o := storetest.OpenWith(t, store.SQLite, nil)
+	var e erasable
+	var r store.Erasure
+	long := bytes.Repeat(digest("a long list of segments"), 2000) // spills into pages of its own
+	must(t, db.Write(ctx, func(tx *store.Tx) error {
+		e = makeErasable(t, tx)
+		r = request(e.item.ID)
+		must(t, tx.AddErasure(ctx, r))
+		other := addItem(t, tx, e.item.Accession, nil)
+		s := sealOf(other.ID)
+		s.Digests = long
+		must(t, tx.AddItemSeal(ctx, s))
+		r2 := request(other.ID)
+		must(t, tx.AddErasure(ctx, r2))
+		must(t, tx.ApproveErasure(ctx, r2.ID, "ag_2", noon))
+		return tx.ApproveErasure(ctx, r.ID, "ag_2", noon)
+	}))
+	secrets := map[string][]byte{"digest": e.item.SHA256, "digest of derivative": e.derivative.SHA256, "segment": digest("segment" + e.item.ID), "origin": digest("sealed1"),
+		"fingerprint": digest("where1"), "long list": digest("a long list of segments")}
+	salt := sum32("salt" + e.item.ID)
+	secrets["salt"] = salt[:]
+	must(t, db.Purge(ctx))
+	pages, err := db.Plain(ctx)
+	must(t, err)
+	for name, s := range secrets {
+		if !bytes.Contains(pages, s) {
+			t.Errorf("%s is not there to begin with", name)
+		}
+	}
+	must(t, db.Write(ctx, func(tx *store.Tx) error {
+		erasures, err := tx.Erasures(ctx, true)
+		must(t, err)
+		for _, r := range erasures {
+			must(t, tx.EraseItemRows(ctx, r.Item))
+		}
+		return tx.EraseOpenings(ctx, r.ID, e.events)
+	}))
+	must(t, db.Purge(ctx))
+	pages, err = db.Plain(ctx)
+	must(t, err)
+	for name, s := range secrets {
+		if bytes.Contains(pages, s) {
+			t.Errorf("%s is still in the file", name)
+		}
+	}
+	if info, err := os.Stat(strings.TrimPrefix(o.URL, "sqlite://") + "-wal"); err != nil || info.Size() != 0 {
+		t.Errorf("write-ahead file: %v, %v", info, err)
+	}
+	pg := storetest.Open(t, store.PostgreSQL)
+	must(t, pg.Purge(ctx))
 }

@@ -143,7 +143,8 @@ func connect(key []byte, cache int, create, readOnly bool) func(*sqlite3.Conn) e
 			}
 		}
 		text := fmt.Sprintf(`PRAGMA synchronous=full; PRAGMA temp_store=memory; PRAGMA cache_size=-%d;
-			PRAGMA foreign_keys=on; PRAGMA recursive_triggers=on; PRAGMA cell_size_check=on; PRAGMA trusted_schema=off`, cache)
+			PRAGMA foreign_keys=on; PRAGMA recursive_triggers=on; PRAGMA cell_size_check=on; PRAGMA trusted_schema=off;
+			PRAGMA secure_delete=on`, cache) // what was erased is overwritten in the pages it leaves
 		if readOnly {
 			text += `; PRAGMA query_only=on`
 		}
