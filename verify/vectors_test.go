@@ -502,6 +502,8 @@ func refused() []vector {
 		n := strings.Split(b.Log.Witnesses[1], "+")[1]
 		b.Log.Witnesses[1] = replaced(n, "ffffffff")(b.Log.Witnesses[1])
 	}))
+	k("an endorsement of two lines", rotation(), endorse(1, func(string) string { return "zapis log key v1\n" + testOrigin + "\n" }, 0))
+	k("an endorsement with a second line that is none", rotation(), onBundle(func(b *Bundle) { b.Log.Keys[1].Endorsement += "more\n" }))
 	add(StepKeys, "another key was given", smallScope(), vectorOptions{Keys: []string{logVKey(1)}})
 	add(StepKeys, "two keys were given, one of them another's", rotation(), vectorOptions{Keys: []string{logVKey(1), logVKey(5)}})
 
@@ -570,6 +572,7 @@ func refused() []vector {
 			return string(out)
 		}
 	})
+	s("a line behind the signature that is none", smallScope(), outerNote(func(body string, l []string) string { return joinNote(body, l[0], "more") }))
 
 	// checkpoints
 	c := func(why string, p plan, ch ...change) { add(StepCheckpoints, why, p, none, ch...) }
@@ -643,6 +646,8 @@ func refused() []vector {
 				return s
 			}
 		})
+	c("loose bits in the base64 of the root of the only checkpoint, and signed", smallItem(), onCheckpoint(func(s string) string { return loose(strings.TrimSpace(s)) + "\n" }))
+	c("a size beyond 2^53, and signed", smallScope(), onCheckpoint(replaced("\n5\n", "\n9007199254740993\n")))
 
 	// witnesses
 	w := func(why string, p plan, o vectorOptions, ch ...change) { add(StepWitnesses, why, p, o, ch...) }
