@@ -150,9 +150,9 @@ func TestStampsHaveTheirStates(t *testing.T) {
 	at := day0.Add(time.Second)
 	r := newRig(t, func(_ *rig, o *Options) {
 		for _, n := range []string{"good", "down", "liar", "rootless"} {
-			o.Authorities = append(o.Authorities, &authority{n, StampRFC3161, say(n)})
+			o.Authorities = append(o.Authorities, &clockwork{n, StampRFC3161, say(n)})
 		}
-		o.Authorities = append(o.Authorities, &authority{"calendar", StampOpenTimestamps, say("calendar")})
+		o.Authorities = append(o.Authorities, &clockwork{"calendar", StampOpenTimestamps, say("calendar")})
 	}).init()
 	answer["good"] = func([]byte) (StampResult, error) {
 		return StampResult{State: StampConfirmed, Token: []byte("token"), At: at}, nil
@@ -242,7 +242,7 @@ func TestNothingOutsideIsAConditionOfTicking(t *testing.T) {
 	r := newRig(t, func(r *rig, o *Options) {
 		a = r.witness(o, "a.example/w")
 		a.says = fmt.Errorf("%w", ErrFork)
-		o.Authorities = []Authority{&authority{"ta", StampRFC3161, func([32]byte, []byte) (StampResult, error) { return StampResult{}, errors.New("down") }}}
+		o.Authorities = []Authority{&clockwork{"ta", StampRFC3161, func([32]byte, []byte) (StampResult, error) { return StampResult{}, errors.New("down") }}}
 	}).init()
 	for range 3 {
 		r.clock = r.clock.Add(24 * time.Hour)

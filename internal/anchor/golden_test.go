@@ -34,7 +34,7 @@ func TestGoldenLog(t *testing.T) {
 	r := rigOn(t, storetest.Open(t, store.SQLite), 77, func(r *rig, o *Options) {
 		r.witness(o, "w1.example/zapis")
 		r.witness(o, "w2.example/zapis")
-		o.Authorities = []Authority{&authority{"calendar", StampOpenTimestamps, func(imprint [32]byte, former []byte) (StampResult, error) {
+		o.Authorities = []Authority{&clockwork{"calendar", StampOpenTimestamps, func(imprint [32]byte, former []byte) (StampResult, error) {
 			return StampResult{State: StampPending, Token: proofOf(imprint), Reason: "no block yet"}, nil
 		}}}
 		o.CheckPage = nil

@@ -478,7 +478,7 @@ func TestStatusSaysWhatIsMissing(t *testing.T) {
 	at := day0
 	full := newRig(t, func(r *rig, o *Options) {
 		r.witness(o, "w.example/1")
-		o.Authorities = []Authority{&authority{"ta", StampRFC3161, func([32]byte, []byte) (StampResult, error) {
+		o.Authorities = []Authority{&clockwork{"ta", StampRFC3161, func([32]byte, []byte) (StampResult, error) {
 			return StampResult{State: StampConfirmed, Token: []byte("x"), At: at}, nil
 		}}}
 	}).init()

@@ -110,15 +110,15 @@ func (f *friends) Cosign(_ context.Context, w Witness, checkpoint []byte, old in
 	return line, time.Time{}, err
 }
 
-// authority is a time authority in this process.
-type authority struct {
+// clockwork is a time authority in this process.
+type clockwork struct {
 	name, kind string
 	say        func(imprint [32]byte, former []byte) (StampResult, error)
 }
 
-func (a *authority) Name() string { return a.name }
-func (a *authority) Kind() string { return a.kind }
-func (a *authority) Stamp(_ context.Context, imprint [32]byte, former []byte) (StampResult, error) {
+func (a *clockwork) Name() string { return a.name }
+func (a *clockwork) Kind() string { return a.kind }
+func (a *clockwork) Stamp(_ context.Context, imprint [32]byte, former []byte) (StampResult, error) {
 	return a.say(imprint, former)
 }
 
