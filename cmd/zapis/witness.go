@@ -72,14 +72,20 @@ func (c *witnessInitCmd) Run(k *call) error {
 }
 
 type witnessAddCmd struct {
-	Dir   string        `arg:"" help:"Folder of the witness."`
-	Log   []string      `required:"" help:"Verifier key of the log, or a file with it, got from the partner in person or over a channel you trust; more than once for a log that has changed its key." placeholder:"VKEY"`
-	URL   string        `help:"Where the log is published: https://…, http://… or a folder. It is looked at from time to time." placeholder:"URL"`
-	Every time.Duration `help:"How often the log is expected to grow; it is called silent after twice as long. Negative: never." default:"24h" placeholder:"DURATION"`
+	Dir   string         `arg:"" help:"Folder of the witness."`
+	Log   []string       `required:"" help:"Verifier key of the log, or a file with it, got from the partner in person or over a channel you trust; more than once for a log that has changed its key." placeholder:"VKEY" sep:"none"`
+	URL   string         `help:"Where the log is published: https://…, http://… or a folder. It is looked at from time to time." placeholder:"URL"`
+	Every *time.Duration `help:"How often the log is expected to grow; it is called silent after twice as long. 24h if nothing is said; 0: never silent." placeholder:"DURATION"`
 }
 
 func (c *witnessAddCmd) Run(k *call) (err error) {
-	told := witness.Log{URL: c.URL, Every: c.Every}
+	told := witness.Log{URL: c.URL}
+	if c.Every != nil {
+		told.Every = *c.Every
+		if told.Every <= 0 {
+			told.Every = -1
+		}
+	}
 	if c.URL != "" && !isAddress(c.URL) {
 		if told.URL, err = filepath.Abs(c.URL); err != nil {
 			return withoutPath("find folder of the log", err)
@@ -324,7 +330,7 @@ func (c *witnessWatchCmd) Run(k *call) (err error) {
 
 type witnessEvidenceCmd struct {
 	File string   `arg:"" help:"The evidence, a file of the folder incident of a witness."`
-	Key  []string `required:"" help:"Verifier key of the log, or a file with it, got from elsewhere than the evidence." placeholder:"VKEY"`
+	Key  []string `required:"" help:"Verifier key of the log, or a file with it, got from elsewhere than the evidence." placeholder:"VKEY" sep:"none"`
 }
 
 func (c *witnessEvidenceCmd) Run(k *call) error {

@@ -29,7 +29,8 @@ const (
 const (
 	incidentDir    = "incident"
 	incidentFormat = "zapis witness incident"
-	// maxIncidents bounds how much evidence is kept for one log: only the holder of its key can make any.
+	// maxIncidents bounds how many incidents of one log are kept, forks and others apart: only the holder of its key can make
+	// any, and must not be able to fill the place of a proof with suspicions.
 	maxIncidents = 256
 )
 
@@ -156,13 +157,16 @@ func (w *Witness) keep(l *log, i Incident) error {
 			return nil
 		}
 	}
-	known := -1
+	known, kept := -1, 0
 	for at, old := range l.incidents {
 		if old.File == i.File {
 			known = at
 		}
+		if (old.Kind == KindFork) == (i.Kind == KindFork) {
+			kept++
+		}
 	}
-	if known < 0 && len(l.incidents) >= maxIncidents {
+	if known < 0 && kept >= maxIncidents {
 		return nil
 	}
 	// It is named even if the disk takes no more.

@@ -284,6 +284,32 @@ func TestUnprovenIsClearedOrBecomesAFork(t *testing.T) {
 	}
 }
 
+// Any number of suspicions leaves room for the proof, and the folder does not grow without end.
+func TestSuspicionsDoNotCrowdOutAProof(t *testing.T) {
+	t.Parallel()
+	l := newTree(t, testOrigin).grow(maxIncidents + 20)
+	v := world{c: newClock(), good: l}
+	w, err := open(simulated{v.prepare(t, 1, false)}, Options{Now: v.c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustCosign(t, w, l, 0, maxIncidents+15)
+	for size := range int64(maxIncidents + 10) {
+		if _, _, err := w.Cosign(0, nil, l.at(size)); !errors.Is(err, ErrConflict) {
+			t.Fatal(err)
+		}
+	}
+	if n := len(w.Status().Logs[0].Incidents); n != maxIncidents {
+		t.Errorf("%d incidents are kept", n)
+	}
+	if _, _, err := w.Cosign(0, nil, l.fork(3, "evil").grow(maxIncidents+12).at(maxIncidents+15)); !errors.Is(err, ErrConflict) {
+		t.Fatal(err)
+	}
+	if s := w.Status().Logs[0]; s.State != StateForked {
+		t.Errorf("state %s", s.State)
+	}
+}
+
 // Evidence that was changed in any byte of its notes convinces nobody.
 func TestChangedEvidenceIsRefused(t *testing.T) {
 	t.Parallel()
