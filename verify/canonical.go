@@ -172,10 +172,10 @@ func (r *reader) string() string {
 func (r *reader) escape() byte {
 	rest := r.raw[r.at:]
 	if len(rest) >= 2 {
-		short := map[byte]byte{'"': '"', '\\': '\\', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-		if c, ok := short[rest[1]]; ok {
+		i := bytes.IndexByte(shortEscapes, rest[1])
+		if i >= 0 {
 			r.at += 2
-			return c
+			return shortMeanings[i]
 		}
 	}
 	if len(rest) >= 6 && string(rest[:4]) == `\u00` {
@@ -441,3 +441,9 @@ func (w *writer) array(n int, element func(i int)) {
 	}
 	w.raw("]")
 }
+
+// The escapes of two characters, and what they stand for, in the same order.
+var (
+	shortEscapes  = []byte(`"\bfnrt`)
+	shortMeanings = []byte("\"\\\b\f\n\r\t")
+)

@@ -211,3 +211,20 @@ func TestRefusalHasNoFacts(t *testing.T) {
 		}
 	}
 }
+
+// Sums of sealed accessions that run over 64 bits must not come out as a smaller archive.
+func TestSumsCannotRunOver(t *testing.T) {
+	t.Parallel()
+	p := smallScope()
+	p.accessions, p.witnesses, p.cosigned = nil, 0, nil
+	one := newEntry("endless", 1, maxNumber)
+	for i := range 2049 {
+		// A salt of its own makes a root of its own; the tree of segments can stay.
+		one.whole = h("endless", i)
+		p.accessions = append(p.accessions, newAccession(one))
+	}
+	r := Verify(p.build(), Options{})
+	if last := r.Steps[len(r.Steps)-1]; r.OK || r.Failed != StepTotals || !strings.Contains(last.Text, "range") {
+		t.Errorf("%s: %s", r.Failed, last.Text)
+	}
+}
