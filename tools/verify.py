@@ -409,11 +409,13 @@ def statement(value):
     return value  # its form depends on the kind of the bundle and is applied there
 
 
+LOG = record(keys=array(record(endorsement=text, vkey=text), 1, 32), origin=text, witnesses=array(text, 0, 256))
+
 BUNDLE = record(
     checkpoints=array(record(consistency=hashes, note=text,
                              stamps=array(record(kind=just("rfc3161", "opentimestamps"), token=data), 0, 16)), 1, 16),
     format=just("zapis proof"), version=just("1"), kind=just("clip", "item", "scope"),
-    log=record(keys=array(record(endorsement=text, vkey=text), 1, 32), origin=text, witnesses=array(text, 0, 256)),
+    log=LOG,
     opening=lambda v: v,
     statements=array(record(place=number, proof=hashes, salt=hash32, statement=statement, tick=number)),
     ticks=array(record(checkpoint=number, custody=hash32, index=number, proof=hashes, salt=hash32,
@@ -498,75 +500,81 @@ def step_signature(c):
     return "ok", "the bundle is signed by the log's key"
 
 
+def checkpoint(origin, keys, note):
+    """A checkpoint of the log: rows of its text, size, root, key, and all signatures; that of the log is checked."""
+    point = Record()
+    point.rows, point.signatures = signed_note(note, 3)
+    need(point.rows[0] == origin, "a checkpoint of another log")
+    point.size, point.root = decimal(point.rows[1]), unbase64(point.rows[2])
+    need(point.size >= 1 and len(point.root) == 32, "size or root of another form")
+    point.key = next((key for key in keys if key.number == point.signatures[0][1]), None)
+    need(point.key and point.key.since <= point.size, "signed by no key of the log, or before it was in use")
+    signed_by(point.key, point.rows, point.signatures[0])
+    return point
+
+
 def step_checkpoints(c):
-    before = None
-    for point in c.bundle.checkpoints:
-        point.rows, point.signatures = signed_note(point.note, 3)
-        need(point.rows[0] == c.bundle.log.origin, "a checkpoint of another log")
-        point.size, root = decimal(point.rows[1]), unbase64(point.rows[2])
-        need(point.size >= 1 and len(root) == 32, "size or root of another form")
-        point.root = root
-        key = next((k for k in c.keys if k.number == point.signatures[0][1]), None)
-        need(key and key.since <= point.size, "signed by no key of the log, or before it was in use")
-        signed_by(key, point.rows, point.signatures[0])
-        if before:
+    c.points = []
+    for entry in c.bundle.checkpoints:
+        point = checkpoint(c.bundle.log.origin, c.keys, entry.note)
+        if c.points:
+            before = c.points[-1]
             need(before.size < point.size, "sizes are not ascending")
-            check_consistency(before.size, before.root, point.size, point.root, point.consistency)
-        before = point
-    return "ok", f"{len(c.bundle.checkpoints)} signed, the last of size {before.size}; each continues the one before"
+            check_consistency(before.size, before.root, point.size, point.root, entry.consistency)
+        c.points.append(point)
+    return "ok", f"{len(c.points)} signed, the last of size {point.size}; each continues the one before"
 
 
 def step_witnesses(c):
     # By public key: one witness under two names is one.
-    given = {verifier_key(text, WITNESS_KEY).public: text for text in c.options.witnesses}
+    given = {verifier_key(name, WITNESS_KEY).public for name in c.options.witnesses}
     wanted, least = c.options.quorum or len(given), len(given)
-    counted = {w.public for w in c.witnesses if w.text in c.options.witnesses}
-    for point in c.bundle.checkpoints:
-        point.cosigned, rest = {}, iter(c.witnesses)
+    for point in c.points:
+        cosigned, rest = {}, iter(c.witnesses)
         for signature in point.signatures[1:]:
             # Each line takes witnesses off the list until its own comes: so lines are in their order, none twice.
             key = next((w for w in rest if (w.name, w.number) == signature[:2]), None)
-            need(key is not None, "a line by no witness of the bundle, double or out of order")
+            need(key is not None, "a line by no witness of the log, double or out of order")
             seconds = cosigned_by(key, point.rows, signature)
-            if key.public in counted and key.text in c.options.witnesses:
-                point.cosigned[key.public] = min(seconds, point.cosigned.get(key.public, seconds))
-        least = min(least, len(point.cosigned))
+            if key.text in c.options.witnesses:
+                cosigned[key.public] = min(seconds, cosigned.get(key.public, seconds))
+        least = min(least, len(cosigned))
         # Only when as many as wanted had signed is it a date: one witness alone cannot make a thing older.
-        point.dates = sorted(point.cosigned.values())[wanted - 1:wanted] if wanted else []
+        point.dates = sorted(cosigned.values())[wanted - 1:wanted] if wanted else []
         need(least >= wanted, f"{least} of the witnesses given have signed each checkpoint, {wanted} are wanted")
     if not given:
         return "open", "no witness was given to compare with"
     return "ok", f"{least} of the {len(given)} witnesses given have signed each checkpoint"
 
 
+def stamp(kind, token, rows, roots):
+    """Check one stamp over the text of a checkpoint: what it says in words, and its time if it is checked."""
+    if kind == "opentimestamps":
+        block = open_timestamps(token, H(text_of(rows)))
+        return (f"not checked whether block {block[0]} of Bitcoin has the Merkle root {block[1].hex()}" if block
+                else "a calendar has promised a block"), None
+    try:
+        at = time_token(token, H(text_of(rows)), roots)
+    except (ValueError, IndexError):  # fewer values than the form has
+        raise Refused("token: of another form") from None
+    if not roots:
+        return f"{at:%Y-%m-%dT%H:%M:%SZ}, says a time authority that was not checked", None
+    return f"existed at {at:%Y-%m-%dT%H:%M:%SZ}, says a time authority under the roots given", int(at.timestamp())
+
+
 def step_time(c):
-    roots = certificates(c.options.roots) if c.options.roots else []
-    words, checked = [], 0
-    for point in c.bundle.checkpoints:
-        for stamp in point.stamps:
-            digest = H(text_of(point.rows))
-            if stamp.kind == "opentimestamps":
-                block = open_timestamps(stamp.token, digest)
-                words.append(f"size {point.size}: not checked whether block {block[0]} of Bitcoin has the Merkle root "
-                             f"{block[1].hex()}" if block else f"size {point.size}: a calendar has promised a block")
-                continue
-            try:
-                at = time_token(stamp.token, digest, roots)
-            except (ValueError, IndexError):  # fewer values than the form has
-                raise Refused("token: of another form") from None
-            day = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-            if roots:
-                checked += 1
-                point.dates.append(int(at.timestamp()))
-                words.append(f"size {point.size}: existed at {day}, says a time authority under the roots given")
-            else:
-                words.append(f"size {point.size}: {day}, says a time authority that was not checked")
-    return ("ok" if checked else "open"), "; ".join(words) or "no time stamps"
+    roots, said = certificates(c.options.roots) if c.options.roots else [], []
+    for point, entry in zip(c.points, c.bundle.checkpoints):
+        for each in entry.stamps:
+            words, at = stamp(each.kind, each.token, point.rows, roots)
+            said.append((f"size {point.size}: {words}", at))
+            point.dates += [at] if at else []
+    return "ok" if any(at for _, at in said) else "open", "; ".join(words for words, _ in said) or "no time stamps"
 
 
 def step_log(c):
     for tick in c.bundle.ticks:
-        point = c.bundle.checkpoints[tick.checkpoint]
+        point = c.points[tick.checkpoint]
         entry = H(tag("zapis.tick.v1"), tick.salt, tick.custody, tick.statements)
         check_inclusion("tick", entry, tick.index, point.size, tick.proof, point.root)
     return "ok", "entered in the log at " + ", ".join(str(t.index) for t in c.bundle.ticks)
@@ -1130,14 +1138,14 @@ def options(keys=(), witnesses=(), quorum=0, roots=None, file=None):
     return Record(keys=list(keys or ()), witnesses=list(witnesses or ()), quorum=quorum, roots=roots, file=file)
 
 
-def existed(bundle):
+def existed(c):
     """By when the tick of each statement, or of the item, existed, where a checked authority or witnesses say so."""
-    out = {}
+    out, bundle = {}, c.bundle
     ticks = ({"scope": bundle.statements[0].tick} if bundle.statements else {"item": bundle.opening.tick})
     if bundle.kind == "clip":
         ticks["clip"] = bundle.statements[1].tick
     for what, tick in ticks.items():
-        later = bundle.checkpoints[bundle.ticks[tick].checkpoint:]
+        later = c.points[bundle.ticks[tick].checkpoint:]  # the later ones hold it too
         if dates := [at for point in later for at in point.dates]:
             out[what] = datetime.datetime.fromtimestamp(min(dates), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return out
@@ -1162,7 +1170,7 @@ def verify(raw, given=None):
         if failed:
             break
     report = {"ok": not failed, "kind": c.bundle.kind, "failed": failed, "steps": steps}
-    return report if failed else report | {"existed": existed(c.bundle)}
+    return report if failed else report | {"existed": existed(c)}
 
 
 def serve():
@@ -1176,51 +1184,79 @@ def serve():
         sys.stdout.flush()
 
 
-def main(arguments):
+def arguments(about, what):
+    """Parser of the options that verify_log.py has too."""
     import argparse
-    parser = argparse.ArgumentParser(description="Check a Zapis proof bundle.", add_help=True)
-    parser.add_argument("bundle", nargs="?")
-    parser.add_argument("--file")
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument(what, nargs="?")
     parser.add_argument("--key", action="append", default=[])
     parser.add_argument("--witness", action="append", default=[])
     parser.add_argument("--quorum", type=int, default=0)
     parser.add_argument("--roots")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", action="store_true")
-    given = parser.parse_args(arguments)
-    if given.serve:
-        return serve()
-    if given.bundle is None or not 0 <= given.quorum <= len(given.witness):
-        parser.error("name a bundle; --quorum is a number of --witness")
+    return parser
+
+
+def usable(parser, given, what):
+    """End with 2 if the program was called wrongly."""
+    if what is None or not 0 <= given.quorum <= len(given.witness):
+        parser.error("name what is to be checked; --quorum is a number of --witness")
     try:
-        for name in given.key:
-            verifier_key(name, LOG_KEY)
-        for name in given.witness:
-            verifier_key(name, WITNESS_KEY)
+        for algorithm, names in ((LOG_KEY, given.key), (WITNESS_KEY, given.witness)):
+            for name in names:
+                verifier_key(name, algorithm)
     except Refused as problem:
         parser.error(str(problem))
+
+
+def read_roots(name):
+    if not name:
+        return None
+    with open(name, encoding="ascii") as file:
+        roots = file.read()
+    certificates(roots)
+    return roots
+
+
+UNREADABLE = (OSError, ValueError, IndexError, Refused)
+
+
+def unreadable(problem):
+    print("cannot read:", getattr(problem, "strerror", None) or "of another form", file=sys.stderr)
+    return 1
+
+
+def show(report, as_json):
+    """Print a report; gives the exit status."""
+    if as_json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+        return 0 if report["ok"] else 20
+    failed = report["failed"] if isinstance(report["failed"], str) else ", ".join(report["failed"])
+    print("ACCEPTED" if report["ok"] else "REFUSED at " + failed)
+    for what, at in report.get("existed", {}).items():
+        print(f"  the {what} existed by {at}")
+    for step in report["steps"]:
+        print(f"  {step['state']:7}{step['name']:12}{step['text']}")
+    return 0 if report["ok"] else 20
+
+
+def main(args):
+    parser = arguments("Check a Zapis proof bundle.", "bundle")
+    parser.add_argument("--file")
+    given = parser.parse_args(args)
+    if given.serve:
+        return serve()
+    usable(parser, given, given.bundle)
     try:
         with open(given.bundle, "rb") as file:
             raw = file.read(MOST_BYTES + 1)
-        roots = None
-        if given.roots:
-            with open(given.roots, encoding="ascii") as file:
-                roots = file.read()
-            certificates(roots)
+        roots = read_roots(given.roots)
         with open(given.file, "rb") if given.file else contextlib.nullcontext() as file:
             report = verify(raw, options(given.key, given.witness, given.quorum, roots, file))
-    except (OSError, ValueError, IndexError, Refused) as problem:
-        print("cannot read:", getattr(problem, "strerror", None) or "of another form", file=sys.stderr)
-        return 1
-    if given.json:
-        print(json.dumps(report, indent=2, ensure_ascii=False))
-    else:
-        print("ACCEPTED" if report["ok"] else "REFUSED at " + report["failed"])
-        for what, at in report.get("existed", {}).items():
-            print(f"  the {what} existed by {at}")
-        for step in report["steps"]:
-            print(f"  {step['state']:7}{step['name']:12}{step['text']}")
-    return 0 if report["ok"] else 20
+    except UNREADABLE as problem:
+        return unreadable(problem)
+    return show(report, given.json)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@ package manipulate
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -445,13 +444,17 @@ func (b *logBase) manipulate(changes []logChange, n uint64) (c logChange, f fold
 	}
 }
 
-// TestMutatedLogs: each manipulated folder of a published log is refused.
+// TestMutatedLogs: both verifiers refuse each manipulated folder of a published log.
 func TestMutatedLogs(t *testing.T) {
 	t.Parallel()
 	b := newLogBase(t)
+	servers := []*server{serve(t, "verify_log.py"), serve(t, "verify_log.py")}
 	for _, o := range []logOptions{b.options, {}, {Roots: b.options.Roots}} {
 		if r := checkLog(b.folder, o); !r.OK {
-			t.Fatalf("as it was published: %v %+v", r.Failed, r.Steps)
+			t.Fatalf("as it was published: package verify: %v %+v", r.Failed, r.Steps)
+		}
+		if r, err := servers[0].verifyLog(b.folder, o); !r.OK || err != nil {
+			t.Fatalf("as it was published: verify_log.py: %v %+v %v", r.Failed, r.Steps, err)
 		}
 	}
 	var weighted []logChange
@@ -461,20 +464,27 @@ func TestMutatedLogs(t *testing.T) {
 		}
 	}
 	total := cases() * 3 / 10
-	var ours tally
+	var ours, theirs tally
 	var wait sync.WaitGroup
-	for w := range 2 {
+	for w, s := range servers {
 		wait.Go(func() {
-			for n := w; n < total; n += 2 {
+			for n := w; n < total; n += len(servers) {
 				c, f, o, note := b.manipulate(weighted, uint64(n))
 				r := checkLog(f, o)
-				ours.add(c.class, cmp.Or(strings.Join(r.Failed, "+"), "ACCEPTED"))
-				if r.OK {
-					t.Errorf("case %d, %s, %s: accepted", n, c.class, note)
+				p, err := s.verifyLog(f, o)
+				if err != nil {
+					t.Errorf("case %d: %v", n, err)
+					return
+				}
+				one, two := append(r.Failed, "ACCEPTED")[0], append(p.Failed, "ACCEPTED")[0]
+				ours.add(c.class, one)
+				theirs.add(c.class, two)
+				if r.OK || p.OK || one != two {
+					t.Errorf("case %d, %s, %s: package verify %v %+v, verify_log.py %v %+v", n, c.class, note, r.Failed, r.Steps, p.Failed, p.Steps)
 				}
 			}
 		})
 	}
 	wait.Wait()
-	t.Logf("%d manipulations of a published log\n%s", total, ours.String())
+	t.Logf("%d manipulations of a published log, by the first step that failed\npackage verify\n%sverify_log.py\n%s", total, ours.String(), theirs.String())
 }

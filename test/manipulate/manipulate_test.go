@@ -69,7 +69,7 @@ func TestMutatedBundles(t *testing.T) {
 	}
 	all := bases(t, write(t, seeds...))
 	all = append(all, stamps(t, slices.DeleteFunc(slices.Clone(all), func(b *base) bool { return b.kind == "item" }))...)
-	servers := []*server{serve(t), serve(t)}
+	servers := []*server{serve(t, "verify.py"), serve(t, "verify.py")}
 	for _, b := range all {
 		for _, o := range []options{b.options, {}} {
 			ours := check(b.raw, o)

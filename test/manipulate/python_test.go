@@ -72,16 +72,16 @@ func (r report) states() string {
 	return b.String()
 }
 
-// server is tools/verify.py --serve.
+// server is tools/verify.py or tools/verify_log.py with --serve.
 type server struct {
 	mu  sync.Mutex
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-func serve(t testing.TB) *server {
+func serve(t testing.TB, program string) *server {
 	t.Helper()
-	cmd := exec.Command(python(t), filepath.Join(tools(t), "verify.py"), "--serve")
+	cmd := exec.Command(python(t), filepath.Join(tools(t), program), "--serve")
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -98,7 +98,7 @@ func serve(t testing.TB) *server {
 	t.Cleanup(func() {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("verify.py: %v", err)
+			t.Errorf("%s: %v", program, err)
 		}
 	})
 	return &server{in: in, out: bufio.NewReaderSize(out, 1<<16)}
@@ -106,19 +106,36 @@ func serve(t testing.TB) *server {
 
 // verify asks for one bundle.
 func (s *server) verify(raw []byte, o options) (report, error) {
-	line, err := json.Marshal(map[string]any{"bundle": base64.StdEncoding.EncodeToString(raw), "options": o})
+	var r report
+	return r, s.ask(map[string]any{"bundle": base64.StdEncoding.EncodeToString(raw), "options": o}, &r)
+}
+
+// logReport is what both verifiers of logs have in common.
+type logReport struct {
+	OK     bool          `json:"ok"`
+	Failed []string      `json:"failed"`
+	Steps  []verify.Step `json:"steps"`
+}
+
+// verifyLog asks for one folder.
+func (s *server) verifyLog(f folder, o logOptions) (logReport, error) {
+	var r logReport
+	return r, s.ask(map[string]any{"log": f, "options": o}, &r)
+}
+
+func (s *server) ask(question, answer any) error {
+	line, err := json.Marshal(question)
 	if err != nil {
-		return report{}, err
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := s.in.Write(append(line, '\n')); err != nil {
-		return report{}, err
+		return err
 	}
-	answer, err := s.out.ReadBytes('\n')
+	raw, err := s.out.ReadBytes('\n')
 	if err != nil {
-		return report{}, errors.Join(errors.New("verify.py ended"), err)
+		return errors.Join(errors.New("the verifier ended"), err)
 	}
-	var r report
-	return r, json.Unmarshal(answer, &r)
+	return json.Unmarshal(raw, answer)
 }

@@ -44,7 +44,7 @@ func vectors(t testing.TB) []vector {
 // TestVectors: the independent verifier gives every test vector the state of every step that the index has.
 func TestVectors(t *testing.T) {
 	t.Parallel()
-	other := serve(t)
+	other := serve(t, "verify.py")
 	read := func(name string) []byte {
 		raw, err := os.ReadFile(filepath.Join(vectorDir, name))
 		if err != nil {

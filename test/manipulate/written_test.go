@@ -80,7 +80,7 @@ func TestPython(t *testing.T) {
 // and name the same step.
 func TestWritten(t *testing.T) {
 	t.Parallel()
-	all, other := write(t), serve(t)
+	all, other := write(t), serve(t, "verify.py")
 	accepted := 0
 	for _, w := range all {
 		for _, o := range []options{w.Options, {}} {
