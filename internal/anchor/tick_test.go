@@ -502,3 +502,66 @@ func TestSeveralProcessesTickOnce(t *testing.T) {
 		})
 	})
 }
+
+// Whichever table refuses, nothing of the tick is there afterwards, and the next call makes it whole.
+func TestFaultInEveryTableOfATick(t *testing.T) {
+	t.Parallel()
+	for _, act := range []string{
+		"INSERT ON log_tick", "INSERT ON log_opening", "INSERT ON log_hash", "UPDATE ON statement", "INSERT ON log_checkpoint",
+		"INSERT ON custody_leaf", "INSERT ON custody_opening", "INSERT ON custody_hash", "UPDATE ON custody_head",
+	} {
+		t.Run(act, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t).init()
+			r.tick()
+			r.clock = r.clock.Add(72 * time.Hour)
+			r.state(1)
+			tables := []string{"log_tick", "log_opening", "log_hash", "log_checkpoint", "custody_leaf", "custody_hash"}
+			before := map[string]int64{}
+			for _, table := range tables {
+				before[table] = r.count(table)
+			}
+			if _, err := r.db.SQL().Exec(`CREATE TRIGGER fault BEFORE ` + act + ` BEGIN SELECT RAISE(ABORT, 'fault'); END`); err != nil {
+				t.Fatal(err)
+			}
+			kept := bytes.Clone(r.keeper.note)
+			if _, err := r.Tick(t.Context(), testAgent, false); err == nil {
+				t.Fatal("the fault went unnoticed")
+			}
+			for _, table := range tables {
+				if n := r.count(table); n != before[table] {
+					t.Errorf("%s has %d rows, there were %d", table, n, before[table])
+				}
+			}
+			if !bytes.Equal(r.keeper.note, kept) {
+				t.Error("a checkpoint was kept that is not there")
+			}
+			if _, err := r.db.SQL().Exec(`DROP TRIGGER fault`); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.tick(); got.Size != 4 || got.Statements != 1 {
+				t.Errorf("%+v", got)
+			}
+			if rep, err := r.Verify(t.Context(), logOptions()); err != nil || !rep.OK {
+				t.Errorf("%+v, %v", rep, err)
+			}
+		})
+	}
+}
+
+// A checkpoint that cannot be kept outside is an error, but the tick stands, and the next call keeps it.
+func TestAKeeperThatFails(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).init()
+	r.keeper.fail = errors.New("no space")
+	if _, err := r.Tick(t.Context(), testAgent, false); err == nil {
+		t.Fatal("went unnoticed")
+	}
+	r.keeper.fail = nil
+	if got := r.tick(); got.Size != 1 || got.Added != 0 {
+		t.Errorf("%+v", got)
+	}
+	if c, err := openAny(r.keeper.note, r.keys()); err != nil || c.Size != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"zapis/internal/anchor"
 	"zapis/internal/archive"
 	"zapis/internal/timestamp"
+	"zapis/internal/vault/s3"
 	"zapis/internal/web/asset"
 )
 
@@ -90,13 +91,14 @@ func (a *App) PublishTarget(ctx context.Context, place string) (anchor.Target, f
 	if !isS3(place) && !filepath.IsAbs(place) {
 		return nil, nil, fmt.Errorf("%w: an absolute path or s3://… is needed", ErrUsage)
 	}
-	for _, own := range a.Own() {
-		if place == own || !isS3(place) && (strings.HasPrefix(place+"/", own+"/") && own != a.Dir || strings.HasPrefix(own+"/", place+"/")) {
+	if !isS3(place) {
+		place = filepath.Clean(place)
+	}
+	for _, own := range append([]string{a.vaultPlace(), a.Config.Replica}, a.Own()...) {
+		// A folder in the home folder is as good as any; the home folder itself, or one around it, is not.
+		if own != "" && (within(own, place) || own != a.Dir && within(place, own)) {
 			return nil, nil, fmt.Errorf("%w: the transparency log cannot be published into the archive itself", ErrUsage)
 		}
-	}
-	if slices.Contains([]string{a.vaultPlace(), a.Config.Replica}, place) {
-		return nil, nil, fmt.Errorf("%w: the transparency log cannot be published into a vault", ErrUsage)
 	}
 	l, err := a.lock("publish", false)
 	if err != nil {
@@ -114,6 +116,22 @@ func (a *App) PublishTarget(ctx context.Context, place string) (anchor.Target, f
 		return nil, nil, errors.Join(err, l.Close())
 	}
 	return t, func() error { return errors.Join(folder.Close(), l.Close()) }, nil
+}
+
+// within says whether one place is another or lies in it.
+func within(place, in string) bool {
+	if isS3(place) != isS3(in) {
+		return false
+	}
+	if isS3(place) {
+		p, err := s3.ParseURL(place)
+		q, qerr := s3.ParseURL(in)
+		if err != nil || qerr != nil || p.Bucket != q.Bucket || p.Endpoint != q.Endpoint {
+			return false
+		}
+		place, in = "/"+p.Prefix, "/"+q.Prefix
+	}
+	return place == in || strings.HasPrefix(place, strings.TrimRight(in, "/")+"/")
 }
 
 // logKeeper keeps the checkpoints of the transparency log as files, each under its size. A database that is put back to an

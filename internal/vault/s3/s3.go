@@ -315,8 +315,20 @@ func (w *writer) Abort() error {
 // Replace implements vault.Backend.
 func (b *Bucket) Replace(ctx context.Context, name string, data []byte) error {
 	_, err := b.core.Client.PutObject(ctx, b.bucket, b.prefix+name, bytes.NewReader(data), int64(len(data)),
-		minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true})
+		minio.PutObjectOptions{ContentType: contentType(name), DisableMultipart: true})
 	return translate(err)
+}
+
+// contentType says as what the store gives a file away. It matters only for the few that people read in a browser, all of
+// them published; everything else is bytes.
+func contentType(name string) string {
+	switch {
+	case strings.HasSuffix(name, ".html"):
+		return "text/html; charset=utf-8"
+	case name == "checkpoint", name == "keys":
+		return "text/plain; charset=utf-8"
+	}
+	return "application/octet-stream"
 }
 
 // Remove implements vault.Backend.
