@@ -85,6 +85,7 @@ var rules = []rule{
 	{part: "internal/custody/verify", may: []string{"=internal/archive"}},
 	{part: "internal/commit", may: []string{"=internal/tlog"}},
 	{part: "internal/tlog", may: []string{"internal/archive"}},
+	{part: "internal/tlog/witness", may: []string{"internal/archive", "=internal/tlog"}},
 	{part: "internal/vault", may: []string{"internal/archive", "internal/vault", "internal/faultfs"}},
 	{part: "internal/sandbox", may: nil},
 	{part: "internal/media", may: []string{"internal/archive", "internal/media", "internal/sandbox"}},
