@@ -9,7 +9,8 @@ import { hashes, unveiled } from '../src/check/merkle';
 import { checkOpenTimestamps } from '../src/check/ots';
 import { checkToken, fromPem } from '../src/check/rfc3161';
 import { cosignature, cosigned, plain, readKey, readNote, signed } from '../src/check/note';
-import { steps, verify, type Options } from '../src/check/verify';
+import { plainly } from '../src/check/plainly';
+import { existed, steps, verify, type Facts, type Mark, type Options } from '../src/check/verify';
 
 type Vector = { file: string; options: { keys: string[]; witnesses: string[]; quorum: number; roots: string; file: string }; ok: boolean; failed: string; states: [string, string][]; why: string };
 
@@ -185,6 +186,27 @@ describe('a changed byte of a time stamp', () => {
       else if (s.kind === 'opentimestamps') expect(r, `byte ${i}`).not.toEqual(right);
     }
   });
+});
+
+// Who may say since when something exists: docs/design/proof-bundle.md, the two paragraphs after "Checking".
+describe('the date by which something existed', () => {
+  const mark = (at: number, who: string, kind: Mark['kind'], checked: boolean, key = who): Mark => ({ at, who, key, kind, checked });
+  const of = (quorum: number, ...checkpoints: Mark[][]) => ({ quorum, checkpoints: checkpoints.map((marks) => ({ size: 1, root: '', key: '', marks, attestations: [] })) }) as unknown as Facts;
+  it.each([
+    ['nobody', of(0, []), null],
+    ['a witness only named in the file is not checked', of(0, [mark(5, 'a', 'witness', false)]), { at: 5, who: ['a'], checked: false }],
+    ['an unchecked word never makes a checked one older', of(1, [mark(5, 'a', 'witness', false), mark(9, 'b', 'witness', true)]), { at: 9, who: ['b'], checked: true }],
+    ['of two wanted the later counts', of(2, [mark(5, 'a', 'witness', true), mark(9, 'b', 'witness', true), mark(12, 'c', 'witness', true)]), { at: 9, who: ['a', 'b'], checked: true }],
+    ['two names of one key are one, with its later time', of(1, [mark(5, 'a', 'witness', true, 'k'), mark(9, 'b', 'witness', true, 'k')]), { at: 9, who: ['b'], checked: true }],
+    ['fewer than wanted say nothing', of(2, [mark(5, 'a', 'witness', true)]), null],
+    ['an authority counts by itself', of(2, [mark(5, 'a', 'witness', true), mark(7, 'tsa', 'authority', true)]), { at: 7, who: ['tsa'], checked: true }],
+    ['a later checkpoint contains the tick', of(1, [mark(9, 'a', 'witness', true)], [mark(7, 'a', 'witness', true)]), { at: 7, who: ['a'], checked: true }],
+  ] as const)('%s', (_, facts, want) => { expect(existed(facts, 0)).toEqual(want); });
+  it('takes nothing from a checkpoint before the tick', () => { expect(existed(of(1, [mark(1, 'a', 'witness', true)], []), 1)).toBeNull(); });
+});
+
+describe('names that others chose', () => {
+  it.each([['a\u202eb', '\u2068a\ufffdb\u2069'], ['\u2069x', '\u2068\ufffdx\u2069'], ['', '\u2068?\u2069'], ['log.example/Архив', '\u2068log.example/Архив\u2069']])('%j is shown plainly', (name, shown) => { expect(plainly(name)).toBe(shown); });
 });
 
 it('reads UTF-8 as it stands', () => { expect(utf8('—').length).toBe(3); });

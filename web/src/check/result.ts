@@ -6,11 +6,12 @@ import { hex } from './bytes';
 import type { Bundle } from './bundle';
 import { icon, type IconName } from './icons';
 import { fingerprint, readKey } from './note';
+import { plainly } from './plainly';
 import { existed, type Facts, type Report, type StepName } from './verify';
 
 type Line = { icon: IconName; what: string; more?: (Node | string)[]; warn?: string; extra?: Node };
 
-const bdi = (text: string) => el('bdi', { dir: 'ltr' }, text);
+const bdi = (text: string) => el('bdi', { dir: 'ltr' }, text.replace(/\p{C}/gu, '\ufffd'));
 const day = (w: Words, ms: number) => w.day(new Date(ms).toISOString().slice(0, 10), 'short');
 
 // percent writes a share with two telling digits: 0.008 %.
@@ -19,7 +20,7 @@ export function percent(w: Words, part: number, whole: number): string {
 }
 
 function names(w: Words, who: string[]): string {
-  return new Intl.ListFormat(w.lang, { type: 'conjunction' }).format([...new Set(who.map((n) => n || '?'))].slice(0, 6));
+  return new Intl.ListFormat(w.lang, { type: 'conjunction' }).format([...new Set(who.map(plainly))].slice(0, 6));
 }
 
 // timeLine says by when the checkpoint of a tick was there, and on whose word.
@@ -33,7 +34,7 @@ function timeLine(w: Words, facts: Facts, checkpoint: number): Line {
 
 function keyLine(w: Words, r: Report, form: Node): Line {
   const last = readKey(r.facts.keys.at(-1)?.vkey ?? '');
-  const origin = r.facts.origin;
+  const origin = plainly(r.facts.origin);
   if (r.facts.keyGiven) return { icon: 'check', what: w.t('check.key.same', { origin }), more: [w.t('check.key.same_more')], extra: form };
   return { icon: 'half', what: w.t('check.key.unknown', { origin }), warn: w.t('check.key.unknown_more'), more: last ? [w.t('check.key.fingerprint') + ' ', bdi(fingerprint(last))] : [], extra: form };
 }
@@ -140,11 +141,11 @@ function experts(w: Words, r: Report): Node[] {
       return [w.t('check.d.key_since', { size: k.since }), [bdi(k.vkey), ...(key ? [el('span', {}, w.t('check.key.fingerprint') + ' ', bdi(fingerprint(key)))] : [])]];
     })), ...(f.witnesses.length ? [pairs([[w.t('check.d.witnesses'), f.witnesses.map(bdi)]])] : [])),
     fold(w.t('check.more.checkpoints'), pairs(f.checkpoints.map((c) => [w.t('check.d.checkpoint', { size: c.size }), [bdi(c.root),
-      ...c.marks.map((m) => el('span', {}, `${w.t(m.kind === 'witness' ? 'check.d.witness' : 'check.d.authority')} `, el('bdi', {}, m.who || '?'), `: ${w.datetime(new Date(m.at).toISOString())}, ${w.t(m.checked ? 'check.d.compared' : 'check.d.not_compared')}`)),
+      ...c.marks.map((m) => el('span', {}, `${w.t(m.kind === 'witness' ? 'check.d.witness' : 'check.d.authority')} `, el('bdi', {}, plainly(m.who)), `: ${w.datetime(new Date(m.at).toISOString())}, ${w.t(m.checked ? 'check.d.compared' : 'check.d.not_compared')}`)),
       ...c.attestations.map((a) => (a.kind === 'bitcoin' ? el('span', {}, w.t('check.d.bitcoin', { block: String(a.block) }) + ' ', bdi(a.root)) : w.t('check.d.calendar')))]]))),
   ];
   const said = b.kind === 'clip' ? [b.clip, b.scope] : b.kind === 'scope' ? [b.scope] : [];
-  if (said.length) out.push(fold(w.t('check.more.statements'), ...said.map((s) => el('pre', { dir: 'ltr', tabindex: '0' }, JSON.stringify(JSON.parse(new TextDecoder().decode(s.bytes)), null, 1)))));
+  if (said.length) out.push(fold(w.t('check.more.statements'), ...said.map((s) => el('pre', { dir: 'ltr', tabindex: '0' }, JSON.stringify(JSON.parse(new TextDecoder().decode(s.bytes)), null, 1).replace(/(?!\n)\p{C}/gu, '\ufffd')))));
   return out;
 }
 
@@ -156,7 +157,7 @@ function panel(kind: 'good' | 'half' | 'bad', i: IconName, title: string, sub: s
 
 function accepted(w: Words, r: Report, fileGiven: boolean, form: Node) {
   const b = r.bundle!;
-  const origin = r.facts.origin;
+  const origin = plainly(r.facts.origin);
   // Without a key from elsewhere anybody could have made all of this, under any name: no sentence in front may sound like more.
   const known = r.facts.keyGiven;
   const title = b.kind === 'scope' ? (known ? 'check.title.scope' : 'check.title.scope_unknown') : !fileGiven ? (b.kind === 'item' ? 'check.title.item_nofile' : 'check.title.clip_nofile')
