@@ -1,9 +1,13 @@
 package fsck_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,9 +18,11 @@ import (
 	"zapis/internal/commit"
 	"zapis/internal/custody"
 	"zapis/internal/custody/custodytest"
+	"zapis/internal/custody/verify"
 	"zapis/internal/fsck"
 	"zapis/internal/fsck/fscktest"
 	"zapis/internal/store"
+	"zapis/internal/store/storetest"
 	"zapis/internal/tlog"
 	"zapis/internal/vault"
 )
@@ -348,5 +354,74 @@ func TestRewrittenRecordIsSeenAgainstThePublicLog(t *testing.T) {
 	got := found(check(t, p.deps, fsck.Options{}))
 	if !slices.Contains(got, "record-tick-root tick 2") || slices.ContainsFunc(got, func(g string) bool { return strings.Contains(g, "checkpoint-root") }) {
 		t.Errorf("%q", got)
+	}
+}
+
+// An export of a record from which openings were erased still verifies, by both verifiers, and not without its event.
+func TestExportAfterErasure(t *testing.T) {
+	t.Parallel()
+	p, erasure := proven(t)
+	var out bytes.Buffer
+	p.fatal(custody.Export(t.Context(), p.db, &out))
+	verifyIt := func(text string) []string {
+		r, err := verify.VerifyExport(t.Context(), strings.NewReader(text), verify.Options{Key: p.deps.Key})
+		p.fatal(err)
+		var got []string
+		for _, f := range r.Failures {
+			got = append(got, f.Code+" "+f.Subject)
+		}
+		if text == out.String() && r.Erased == 0 {
+			t.Error("nothing is erased in it")
+		}
+		return got
+	}
+	if got := verifyIt(out.String()); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+	file := filepath.Join(t.TempDir(), "export.jsonl")
+	p.fatal(os.WriteFile(file, out.Bytes(), 0o600))
+	python := func() string {
+		text, _ := exec.CommandContext(t.Context(), "python3", "../custody/testdata/check.py", "--export", file, "--key", p.verifier).CombinedOutput()
+		return string(text)
+	}
+	if _, err := exec.LookPath("python3"); err == nil {
+		if got := python(); !strings.HasPrefix(got, "agrees") {
+			t.Errorf("check.py: %s", got)
+		}
+	} else if os.Getenv("ZAPIS_TEST_REQUIRE") == "1" {
+		t.Error("python3 is not installed")
+	}
+	// Another event said to be erased as well; the same under another erasure.
+	lines := strings.SplitAfter(out.String(), "\n")
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"event","index":1,`) })
+	commitment := lines[at][strings.Index(lines[at], `"commitment":"`)+14:][:64]
+	lines[at] = `{"type":"erased","index":1,"commitment":"` + commitment + `","erasure":"` + erasure + `"}` + "\n"
+	bad := strings.Join(lines, "")
+	if got := verifyIt(bad); !slices.Contains(got, "erasure-unrecorded erasure "+erasure) {
+		t.Errorf("%q", got)
+	}
+	p.fatal(os.WriteFile(file, []byte(bad), 0o600))
+	if _, err := exec.LookPath("python3"); err == nil {
+		if got := python(); !strings.Contains(got, "erasure "+erasure) {
+			t.Errorf("check.py accepts it: %s", got)
+		}
+	}
+}
+
+func TestProvenArchiveIsCleanOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	o := store.Options{URL: storetest.Postgres(t)}
+	m, err := build(t, t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := prove(t, open(t, m, o))
+	p.tick(true)
+	p.sealAccession(p.closed)
+	p.tick(false)
+	p.erase(p.item)
+	p.tick(false)
+	if r := fscktest.MustBeClean(t, p.deps); r.Record.Ticks != 4 || r.Record.Seals != 4 || r.Record.Erased == 0 || r.Warnings != 0 {
+		t.Errorf("report: %+v", r)
 	}
 }

@@ -120,10 +120,11 @@ func (tx *Tx) FinishErasure(ctx context.Context, id string, when time.Time) erro
 // ErasablePositions gives the indexes of the events of the custody record that name an item, its derivatives or their
 // objects and whose openings are still there, in order.
 func (tx *Tx) ErasablePositions(ctx context.Context, item string) ([]int64, error) {
-	return all(ctx, tx, value[int64], `SELECT DISTINCT position FROM custody_subject WHERE subject_id = $1
-		OR subject_id IN (SELECT object_id FROM item WHERE id = $2)
-		OR subject_id IN (SELECT id FROM derivative WHERE item_id = $3)
-		OR subject_id IN (SELECT object_id FROM derivative WHERE item_id = $4) ORDER BY position`, item, item, item, item)
+	return all(ctx, tx, value[int64], `SELECT position FROM custody_subject WHERE subject_id = $1
+		UNION SELECT s.position FROM item i JOIN custody_subject s ON s.subject_id = i.object_id WHERE i.id = $2
+		UNION SELECT s.position FROM derivative d JOIN custody_subject s ON s.subject_id = d.id WHERE d.item_id = $3
+		UNION SELECT s.position FROM derivative d JOIN custody_subject s ON s.subject_id = d.object_id WHERE d.item_id = $4
+		ORDER BY 1`, item, item, item, item)
 }
 
 // EraseOpenings removes the openings and subjects of events under an approved erasure; their commitments stay, so the tree

@@ -190,7 +190,7 @@ def check_vectors(name):
 
 
 def check_export(name, key):
-    leaves, checkpoints, end = [], [], None
+    leaves, checkpoints, end, erased, deletions = [], [], None, {}, set()
     with open(name, encoding="utf-8") as f:
         head = json.loads(f.readline())
         if head["type"] != "record" or head["version"] != "1":
@@ -210,6 +210,15 @@ def check_export(name, key):
                 if commitment(salt, event).hex() != l["commitment"]:
                     fail("commitment %d" % l["index"])
                 leaves.append(leaf_hash(bytes.fromhex(l["commitment"])))
+                said = json.loads(event)
+                if said["type"] == "deletion" and said["outcome"] == "success":
+                    d = said["detail"]
+                    deletions.add((d.get("erasure"), d.get("openings"), d.get("openings_sha256")))
+            elif l["type"] == "erased":
+                if l["index"] != len(leaves):
+                    fail("index %d" % l["index"])
+                leaves.append(leaf_hash(bytes.fromhex(l["commitment"])))
+                erased.setdefault(l["erasure"], []).append(l["index"])
             elif l["type"] == "end":
                 end = l
             else:
@@ -218,6 +227,10 @@ def check_export(name, key):
         fail("the export is cut")
     if end["root"] != root(leaves).hex():
         fail("root of the export")
+    for erasure, indexes in erased.items():
+        listed = sha256("".join("%d\n" % i for i in indexes).encode()).hex()
+        if (erasure, str(len(indexes)), listed) not in deletions:
+            fail("erasure %s has no event of its own" % erasure)
     for c in checkpoints:
         size, digest = open_note(c["note"], key)
         if size > len(leaves):

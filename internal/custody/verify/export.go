@@ -28,13 +28,14 @@ type exportLine struct {
 	Salt        *string `json:"salt"`
 	Commitment  *string `json:"commitment"`
 	Event       *string `json:"event"`
+	Erasure     *string `json:"erasure"`
 }
 
 // VerifyExport checks an export of the record (docs/design/custody-record.md, "Export"). It sees no catalogue and no
 // stored hashes. The error says that reading failed or was given up; what it found is in the report.
 func VerifyExport(ctx context.Context, r io.Reader, o Options) (Report, error) {
 	src := &exportSource{in: bufio.NewReaderSize(r, 64<<10)}
-	c := checker{o: o, src: src, noHashes: true}
+	c := checker{o: o, src: src, noHashes: true, p: newProofs()}
 	src.fail = c.r.fail
 	report, err := c.run(ctx)
 	if err == nil && src.ioErr != nil {
@@ -138,12 +139,13 @@ func (l *exportLine) complete() bool {
 	has := map[string]bool{
 		"version": l.Version != nil, "origin": l.Origin != nil, "size": l.Size != nil, "checkpoints": l.Checkpoints != nil,
 		"root": l.Root != nil, "note": l.Note != nil, "index": l.Index != nil, "salt": l.Salt != nil,
-		"commitment": l.Commitment != nil, "event": l.Event != nil,
+		"commitment": l.Commitment != nil, "event": l.Event != nil, "erasure": l.Erasure != nil,
 	}
 	need, ok := map[string][]string{
 		"record":     {"version", "origin", "size"},
 		"checkpoint": {"size", "root", "note"},
 		"event":      {"index", "salt", "commitment", "event"},
+		"erased":     {"index", "commitment", "erasure"},
 		"end":        {"size", "checkpoints", "root"},
 	}[l.Type]
 	if !ok {
@@ -198,6 +200,12 @@ func (s *exportSource) fill(limit int, queued func() int) {
 		l := s.next()
 		if l == nil {
 			return
+		}
+		if l.Type == "erased" {
+			v, _ := hex.DecodeString(*l.Commitment)
+			s.leaves = append(s.leaves, Leaf{*l.Index, v})
+			s.openings = append(s.openings, Opening{Index: *l.Index, Erasure: *l.Erasure, Bare: true})
+			continue
 		}
 		if l.Type != "event" {
 			s.fail(CodeExport, fmt.Sprintf("line %d", s.line), "a %s line among the events", l.Type)

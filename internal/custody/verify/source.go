@@ -52,6 +52,7 @@ type Opening struct {
 	Event    []byte
 	Subjects []Subject // in any order
 	Bare     bool      // only Salt and Event were given, as in an export
+	Erasure  string    // in an export: the opening was erased under this erasure, and there is neither Salt nor Event
 }
 
 // Subject is a row of the table of subjects.

@@ -164,7 +164,13 @@ func (c *checker) run(ctx context.Context) (Report, error) {
 		if opening != nil && opening.Index != index {
 			opening = nil
 		}
-		if err := c.leaf(ctx, index, leaf, opening, c.erased(ctx, index), hashes); err != nil {
+		erased, shown := c.erased(ctx, index), opening
+		if opening != nil && opening.Erasure != "" {
+			c.p.add(opening.Erasure, index)
+			c.r.Erased++
+			erased, shown = true, nil
+		}
+		if err := c.leaf(ctx, index, leaf, shown, erased, hashes); err != nil {
 			return c.r, err
 		}
 		if leaf != nil {
