@@ -114,6 +114,7 @@ func tokenCases() []tokenCase {
 		{name: "time-zero", spec: at("00010101000000Z"), why: "genTime", alone: true},
 		{name: "time-sign", spec: at("20260115 20000Z"), why: "genTime", alone: true},
 		{name: "accuracy-minute", spec: accuracy(tlv(tagInteger, []byte{60})), why: "accuracy", alone: true},
+		{name: "accuracy-second-of-milliseconds", spec: accuracy(tlv(tagPrimitive0, []byte{3, 0xe8})), why: "accuracy", alone: true},
 		{name: "accuracy-negative", spec: accuracy(tlv(tagInteger, []byte{0xff})), why: "accuracy", alone: true},
 		{name: "accuracy-unknown", spec: accuracy(tlv(tagInteger, []byte{1}), tlv(0x83, []byte{1})), why: "accuracy", alone: true},
 		{name: "ordering-false", spec: withTST(func(p [][]byte) [][]byte { return slices.Insert(p, 6, tlv(tagBoolean, []byte{0})) }), why: "ordering", alone: true},
@@ -132,6 +133,7 @@ func tokenCases() []tokenCase {
 		{name: "content-is-data", spec: tokenSpec{data: func(p [][]byte) [][]byte {
 			return set(p, 2, tlv(tagSequence, oidOf("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"), tlv(tagContext0, tlv(tagOctets, []byte{1}))))
 		}}, why: "eContentType", alone: true},
+		{name: "many-certificates", spec: tokenSpec{others: slices.Repeat([]*x509.Certificate{testBetween().cert}, 16)}, why: "more than 16 certificates", alone: true},
 		{name: "no-certificates", spec: tokenSpec{data: func(p [][]byte) [][]byte { return slices.Delete(p, 3, 4) }}, why: "no certificates", alone: true},
 		{name: "signer-not-in-token", spec: tokenSpec{data: func(p [][]byte) [][]byte { return set(p, 3, tlv(tagContext0, testBetween().cert.Raw)) }}, why: "not in the token", alone: true},
 		{name: "signer-twice", spec: tokenSpec{others: []*x509.Certificate{testSigner().cert, testBetween().cert}}, why: "named by two", alone: true},
@@ -267,6 +269,32 @@ func TestTokenIsStrictDER(t *testing.T) {
 	} {
 		if _, err := ReadToken(token); !errors.Is(err, ErrStamp) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A token of just more than 64 KiB is refused although all of it is well formed.
+func TestTokenIsBounded(t *testing.T) {
+	t.Parallel()
+	padded := func(n int) []byte {
+		return tokenSpec{imprint: stampedImprint, info: func(p [][]byte) [][]byte {
+			return append(p, tlv(tagContext1, attributeOf("\x2a\x03", tlv(tagOctets, make([]byte, n)))))
+		}}.build()
+	}
+	for n := maxStamp - 4000; ; n++ {
+		token := padded(n)
+		if len(token) > maxStamp {
+			if _, err := Token(token, stampedImprint, nil); err == nil || !strings.Contains(err.Error(), "64 KiB") {
+				t.Errorf("%d bytes: %v", len(token), err)
+			}
+			return
+		}
+		if len(token) < maxStamp {
+			n += maxStamp - len(token) - 1
+			continue
+		}
+		if _, err := Token(token, stampedImprint, nil); err != nil {
+			t.Errorf("%d bytes: %v", len(token), err)
 		}
 	}
 }
