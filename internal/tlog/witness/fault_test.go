@@ -131,8 +131,8 @@ func explore(t *testing.T, keepSome bool, wrap func(*faultfs.FS) folder) (bad, l
 		start := disk.Ops()
 		disk.CutAt(start + k)
 		signed := signedOnes{}
-		// The good log asks before, the evil one after the cut.
-		err := live(wrap(disk), v.c, signed, []*tree{v.good}, []int64{3, 5, 8})
+		// The good log is the first to ask before the cut, the evil one after it. Evidence is written in between.
+		err := live(wrap(disk), v.c, signed, []*tree{v.good, v.evil}, []int64{3, 5, 8})
 		lives++
 		after := disk.Reboot()
 		err2 := live(wrap(after), v.c, signed, []*tree{v.evil, v.good}, []int64{4, 5, 8, 9})
@@ -161,6 +161,41 @@ func TestCutNeverMakesTheWitnessContradictItself(t *testing.T) {
 		bad, lives := explore(t, false, func(d *faultfs.FS) folder { return lying{simulated{d}, l.file, l.dir} })
 		if bad == 0 {
 			t.Errorf("%s: none of %d lives ended badly", name, lives)
+		}
+	}
+}
+
+// The power goes at every operation of making a log known: afterwards it is known or not, and can be made known.
+func TestCutWhileALogIsAdded(t *testing.T) {
+	t.Parallel()
+	v := newWorld(t)
+	other := newTree(t, "other.example").grow(3)
+	for k := 1; ; k++ {
+		disk := v.prepare(t, uint64(k), k%2 == 0)
+		signed := signedOnes{}
+		if err := live(simulated{disk}, v.c, signed, []*tree{v.good}, []int64{3}); err != nil {
+			t.Fatal(err)
+		}
+		w, err := open(simulated{disk}, Options{Now: v.c.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.CutAt(disk.Ops() + k)
+		done := w.Add(Log{Keys: []string{other.vkey}}) == nil
+		w, err = open(simulated{disk.Reboot()}, Options{Now: v.c.now})
+		if err != nil {
+			t.Fatalf("operation %d: %v", k, err)
+		}
+		if n := len(w.Status().Logs); done && n != 2 {
+			t.Fatalf("operation %d: a log that was said to be known is not", k)
+		}
+		if err := w.Add(Log{Keys: []string{other.vkey}}); err != nil {
+			t.Fatalf("operation %d: once more: %v", k, err)
+		}
+		mustCosign(t, w, other, 0, 3)
+		mustCosign(t, w, v.good, 3, 5)
+		if done {
+			return
 		}
 	}
 }
