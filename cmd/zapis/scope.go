@@ -16,6 +16,7 @@ type scopeCmd struct {
 	Publish scopePublishCmd `cmd:"" help:"Seal closed accessions and state how much the archive holds."`
 	Show    scopeShowCmd    `cmd:"" help:"Show the scopes that were stated."`
 	Audit   scopeAuditCmd   `cmd:"" help:"Compute the seal of an accession again from what the archive holds."`
+	Sample  scopeSampleCmd  `cmd:"" help:"Find the items that an auditor's random points fall on."`
 	Prepare scopePrepareCmd `cmd:"" help:"Commit to items that were taken in before items got commitments of their own; reads them once."`
 }
 
@@ -163,6 +164,39 @@ func (c *scopeAuditCmd) Run(k *call) error {
 			k.say("%d of them have been erased since: their place on the ruler is there, what they were can no longer be opened.", r.Erased)
 		}
 		return nil
+	})
+}
+
+type scopeSampleCmd struct {
+	Accession string `arg:"" help:"Identifier of the accession."`
+	Draw      string `required:"" help:"What the auditor drew after seeing the scope: 64 hexadecimal digits." placeholder:"HEX"`
+	Points    int    `help:"How many points." default:"20"`
+	Ruler     string `help:"Draw along bytes or milliseconds." enum:"bytes,milliseconds" default:"bytes"`
+}
+
+func (c *scopeSampleCmd) Run(k *call) error {
+	raw, err := hex.DecodeString(c.Draw)
+	if err != nil || len(raw) != 32 {
+		return fmt.Errorf("%w: a draw is 64 hexadecimal digits", app.ErrUsage)
+	}
+	return k.with(app.Options{}, func(a *app.App) error {
+		list, err := a.Proof.Sample(k.ctx, operator(a), c.Accession, c.Ruler, [32]byte(raw), c.Points)
+		if err != nil {
+			return err
+		}
+		return k.table(func(w io.Writer) {
+			for i, x := range list {
+				if k.JSON {
+					k.json(map[string]any{"number": i, "point": x.Point, "place": x.Place, "item": x.Item, "erased": x.Erased})
+					continue
+				}
+				state := ""
+				if x.Erased {
+					state = "erased"
+				}
+				fmt.Fprintf(w, "%d\tpoint %d\tplace %d\t%s\t%s\n", i, x.Point, x.Place, x.Item, state)
+			}
+		})
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"zapis/internal/policy"
 	"zapis/internal/store"
 	"zapis/internal/tlog"
+	"zapis/internal/vault"
 	"zapis/verify"
 )
 
@@ -110,6 +111,120 @@ func TestAScopeIsRefused(t *testing.T) {
 	empty := r.open()
 	r.close()
 	is(t, "empty", publish(admin, PublishScope{Accessions: []string{empty}}), archive.ErrInvalid)
+}
+
+// A file cannot inflate the totals by what it says of itself.
+func TestHowLongAnItemIs(t *testing.T) {
+	t.Parallel()
+	hour := time.Hour
+	for name, c := range map[string]struct {
+		it            store.SealableItem
+		decoded       int64
+		ms            int64
+		known, looked bool
+	}{
+		"decoded":                      {store.SealableItem{Kind: archive.KindVideo, State: archive.ItemReady, Duration: hour}, 1_800_000, 1_800_000, true, true},
+		"the container's word":         {store.SealableItem{Kind: archive.KindVideo, State: archive.ItemBrowsable, Duration: hour}, 0, 3_600_000, true, true},
+		"an absurd word":               {store.SealableItem{Kind: archive.KindVideo, State: archive.ItemBrowsable, Duration: 1e5 * hour}, 0, 0, false, false},
+		"an absurd word, ready":        {store.SealableItem{Kind: archive.KindVideo, State: archive.ItemReady, Duration: 1e5 * hour}, 0, 0, false, true},
+		"nothing could be made of it":  {store.SealableItem{Kind: archive.KindVideo, State: archive.ItemExplained, Duration: hour}, 0, 0, false, true},
+		"not looked at":                {store.SealableItem{Kind: archive.KindUnknown, State: archive.ItemSealed}, 0, 0, false, false},
+		"no word, the full pass to do": {store.SealableItem{Kind: archive.KindAudio, State: archive.ItemBrowsable}, 0, 0, false, false},
+		"a picture":                    {store.SealableItem{Kind: archive.KindImage, State: archive.ItemBrowsable}, 0, 0, true, true},
+		"a paper":                      {store.SealableItem{Kind: archive.KindDocument, State: archive.ItemReady}, 0, 0, true, true},
+		"unknown":                      {store.SealableItem{Kind: archive.KindUnknown, State: archive.ItemExplained}, 0, 0, false, true},
+		"quarantined unseen":           {store.SealableItem{Kind: archive.KindUnknown, State: archive.ItemQuarantined}, 0, 0, false, false},
+	} {
+		if ms, known, looked := measure(c.it, c.decoded); ms != c.ms || known != c.known || looked != c.looked {
+			t.Errorf("%s: %d ms, known %v, looked at %v", name, ms, known, looked)
+		}
+	}
+}
+
+// What was decoded counts, and not what the container said.
+func TestDecodedLengthsAreSealed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	a, b := r.film(1, 60), r.film(1, 60)
+	batch := r.vault.Begin(t.Context())
+	o, err := batch.Add(t.Context(), strings.NewReader("a proxy"), vault.AddOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := batch.Commit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write(func(tx *store.Tx) error {
+		if err := tx.AddCommit(t.Context(), sealed, store.ObjectDerivative); err != nil {
+			return err
+		}
+		return tx.AddDerivative(t.Context(), archive.Derivative{ID: archive.NewID(archive.PrefixDerivative), Item: a.ID, Kind: archive.DerivativeProxy, Recipe: "proxy", RecipeVersion: 1,
+			Tool: "ffmpeg", ToolVersion: "1", Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, Size: o.Size, SHA256: o.SHA256[:], MediaType: "video/mp4",
+			Meta: []byte(`{"width":2,"duration":36.04,"audio":false}`), CreatedAt: r.now})
+	})
+	r.close()
+	if p := r.published(); p.Statement.Milliseconds != 36_040+60_000 || p.Statement.Unmeasured != 0 {
+		t.Errorf("%+v, items %s and %s", p.Statement, a.ID, b.ID)
+	}
+	if _, err := r.proof.Audit(t.Context(), admin, r.acc.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+// Points are as the page has them, and each falls on the item over it.
+func TestAnAuditorsPoints(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	ctx := t.Context()
+	for i := range 6 {
+		r.item(bytes.Repeat([]byte{byte(i)}, 100+i), time.Duration(i+1)*time.Second)
+	}
+	r.close()
+	p := r.published()
+	draw := [32]byte{1, 2, 3}
+	for _, ruler := range []string{RulerBytes, RulerMilliseconds} {
+		list, err := r.proof.Sample(ctx, admin, r.acc.ID, ruler, draw, 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]int{}
+		r.read(func(tx *store.Tx) error {
+			for _, x := range list {
+				at, _, err := tx.PlaceOf(ctx, x.Item)
+				if err != nil {
+					return err
+				}
+				before, n := at.BytesBefore, at.Bytes
+				if ruler == RulerMilliseconds {
+					before, n = at.MillisecondsBefore, at.Milliseconds
+				}
+				if x.Point < before || x.Point >= before+n || x.Place != at.Place || x.Erased {
+					t.Fatalf("%+v is not over its point: %+v", x, at)
+				}
+				seen[x.Item]++
+			}
+			return nil
+		})
+		if len(seen) != 6 {
+			t.Errorf("%s: %d of 6 items were met by 300 points", ruler, len(seen))
+		}
+	}
+	// Computed from the page in Python: hashlib, hmac.
+	if got := Points([32]byte{31: 9}, draw, 1_000_003, 3); !slices.Equal(got, wantPoints) {
+		t.Errorf("points %v, want %v", got, wantPoints)
+	}
+	if a, b := Points(p.Statement.Accessions[0].Root, draw, 1<<40, 1), Points(p.Statement.Accessions[0].Root, [32]byte{1, 2, 4}, 1<<40, 1); a[0] == b[0] {
+		t.Error("another draw gives the same points")
+	}
+	_, err := r.proof.Sample(ctx, reviewer, r.acc.ID, RulerBytes, draw, 3)
+	is(t, "a reviewer", err, archive.ErrForbidden)
+	_, err = r.proof.Sample(ctx, admin, r.acc.ID, "furlongs", draw, 3)
+	is(t, "another ruler", err, archive.ErrInvalid)
+	_, err = r.proof.Sample(ctx, admin, r.acc.ID, RulerBytes, draw, 0)
+	is(t, "no points", err, archive.ErrInvalid)
+	_, err = r.proof.Sample(ctx, admin, r.open(), RulerBytes, draw, 3)
+	is(t, "not sealed", err, archive.ErrNotFound)
 }
 
 // A crash before or after the commit leaves all of a publication or nothing.
@@ -599,3 +714,5 @@ func TestErasedItemsAreNotOpened(t *testing.T) {
 		t.Errorf("%+v %v", a, err)
 	}
 }
+
+var wantPoints = []int64{192794, 919766, 781797}

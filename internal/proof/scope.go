@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/custody"
@@ -57,9 +59,13 @@ func (s *Service) PublishScope(ctx context.Context, who policy.Subject, r Publis
 	if err := publisher(who); err != nil {
 		return Published{}, fmt.Errorf("publish scope: %w", err)
 	}
+	lengths, err := s.decoded(ctx, who, r)
+	if err != nil {
+		return Published{}, fmt.Errorf("publish scope: %w", err)
+	}
 	var out Published
-	err := s.o.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		out, err = s.publishScope(ctx, tx, who, r)
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		out, err = s.publishScope(ctx, tx, who, r, lengths)
 		return err
 	})
 	if err != nil {
@@ -68,7 +74,7 @@ func (s *Service) PublishScope(ctx context.Context, who policy.Subject, r Publis
 	return out, nil
 }
 
-func (s *Service) publishScope(ctx context.Context, tx *store.Tx, who policy.Subject, r PublishScope) (out Published, err error) {
+func (s *Service) publishScope(ctx context.Context, tx *store.Tx, who policy.Subject, r PublishScope, lengths map[string]int64) (out Published, err error) {
 	log, err := publicLog(ctx, tx)
 	if err != nil {
 		return out, err
@@ -91,7 +97,7 @@ func (s *Service) publishScope(ctx context.Context, tx *store.Tx, who policy.Sub
 			return out, err
 		}
 		if !there {
-			items, err := sealable(ctx, tx, a, r.Unmeasured)
+			items, err := sealable(ctx, tx, a, r.Unmeasured, lengths)
 			if err != nil {
 				return out, err
 			}
@@ -212,8 +218,48 @@ func (s *Service) chosen(ctx context.Context, tx *store.Tx, who policy.Subject, 
 	return list, nil
 }
 
+// decoded finds out how long the recordings are that were decoded in full, in milliseconds by item. It runs before the
+// transaction that seals, because it asks about each item, and nobody else could write meanwhile.
+func (s *Service) decoded(ctx context.Context, who policy.Subject, r PublishScope) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		clear(out)
+		accessions, err := s.chosen(ctx, tx, who, r.Accessions, &Published{})
+		if err != nil {
+			return err
+		}
+		for _, a := range accessions {
+			if _, there, err := tx.AccessionSeal(ctx, a.ID); err != nil {
+				return err
+			} else if there {
+				continue
+			}
+			for it, err := range tx.SealableItems(ctx, a.ID) {
+				if err != nil {
+					return err
+				}
+				if it.State != archive.ItemReady || it.Kind != archive.KindVideo && it.Kind != archive.KindAudio {
+					continue
+				}
+				made, err := tx.Derivatives(ctx, it.Item)
+				if err != nil {
+					return err
+				}
+				for _, d := range made {
+					var meta struct{ Duration float64 }
+					if d.Kind == archive.DerivativeProxy && json.Unmarshal(d.Meta, &meta) == nil && meta.Duration > 0 && meta.Duration <= longest.Seconds() {
+						out[it.Item] = int64(math.Round(meta.Duration * 1000))
+					}
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // sealable collects the items of an accession, or says how many cannot be sealed yet.
-func sealable(ctx context.Context, tx *store.Tx, a archive.Accession, unmeasured bool) ([]Sealable, error) {
+func sealable(ctx context.Context, tx *store.Tx, a archive.Accession, unmeasured bool, lengths map[string]int64) ([]Sealable, error) {
 	var out []Sealable
 	missing, bare := 0, 0
 	for it, err := range tx.SealableItems(ctx, a.ID) {
@@ -223,11 +269,11 @@ func sealable(ctx context.Context, tx *store.Tx, a archive.Accession, unmeasured
 		if !it.Sealed {
 			bare++
 		}
-		if !measured(it) {
+		ms, known, looked := measure(it, lengths[it.Item])
+		if !looked {
 			missing++
 		}
-		out = append(out, Sealable{Item: it.Item, Bytes: it.Size, Milliseconds: it.Duration.Milliseconds(), Unmeasured: !it.Known,
-			Salt: it.Salt, Whole: it.Whole, SegmentRoot: it.SegmentRoot})
+		out = append(out, Sealable{Item: it.Item, Bytes: it.Size, Milliseconds: ms, Unmeasured: !known, Salt: it.Salt, Whole: it.Whole, SegmentRoot: it.SegmentRoot})
 	}
 	switch {
 	case bare > 0:
@@ -241,16 +287,27 @@ func sealable(ctx context.Context, tx *store.Tx, a archive.Accession, unmeasured
 	return out, nil
 }
 
-// measured says whether everything that could find out a length has had its turn.
-func measured(it store.SealableItem) bool {
+// longest is what a file may say about its own length and still be believed: a recorder writes a day at most.
+const longest = 72 * time.Hour
+
+// measure says how long an item is: as long as it could be decoded, if it was decoded whole (decoded is above 0); else as long as
+// its container says, if the machine could make something of it. What a file says of itself is not believed beyond reason, since a
+// total is stated for ever: such an item counts 0 and is not known. looked is false while a pass is still to come that may find it out.
+func measure(it store.SealableItem, decoded int64) (ms int64, known, looked bool) {
 	switch {
-	case it.Known:
-		return true
-	case it.State == archive.ItemReady || it.State == archive.ItemExplained:
-		return true
+	case it.Kind == archive.KindImage || it.Kind == archive.KindDocument:
+		return 0, true, it.State != archive.ItemSealed
+	case decoded > 0:
+		return decoded, true, true
+	case it.State == archive.ItemExplained:
+		return 0, false, true
+	case it.Duration > 0 && it.Duration <= longest:
+		return it.Duration.Milliseconds(), true, true
+	case it.State == archive.ItemReady:
+		return 0, false, true
 	}
-	// Of a recording whose container states no length, only the full pass knows it.
-	return it.State == archive.ItemBrowsable && it.Kind != archive.KindVideo && it.Kind != archive.KindAudio
+	// Of a recording whose container states no length, or an absurd one, only the full pass knows it.
+	return 0, false, it.State == archive.ItemBrowsable && it.Kind != archive.KindVideo && it.Kind != archive.KindAudio
 }
 
 func rows(accession string, s Sealed) []store.AccessionPlace {
