@@ -2,7 +2,8 @@
 //
 // It guarantees that one SQL text serves both engines and that one suite (storetest) holds every method to the same
 // behaviour on both; that everything written in one [DB.Write] becomes visible and durable together or not at all; that
-// the custody tables can only be added to, enforced by the database itself; that every list is limited by an
+// the tables of the custody record and of proofs can only be added to, enforced by the database itself, and that openings
+// and salts leave them only under an erasure that two people agreed to; that every list is limited by an
 // [archive.Scope]; and that the roll-up from which day counts and facets are answered changes in the transaction that
 // changes the items. A database that is missing, foreign, newer than the program or not migrated is refused.
 //
