@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"zapis/internal/archive"
@@ -92,7 +93,6 @@ type Options struct {
 	DB      *store.DB
 	Secrets Secrets
 	Custody *custody.Recorder
-	Agent   string // who acts when the calendar does
 
 	Every time.Duration // of a log that is made; 0: a day
 	At    time.Duration // after midnight UTC, for the same
@@ -114,7 +114,12 @@ type Options struct {
 }
 
 // Service keeps the transparency log. It is safe for concurrent use, also by several processes on one database.
-type Service struct{ o Options }
+type Service struct {
+	o Options
+
+	mu        sync.Mutex
+	published [32]byte // sum of what this process published last to the configured place
+}
 
 // New makes a service.
 func New(o Options) (*Service, error) {

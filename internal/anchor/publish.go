@@ -3,6 +3,7 @@ package anchor
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -140,6 +141,11 @@ func compare(ctx context.Context, t Target, f file, there map[string]int64) (sam
 		return false, nil
 	}
 	if size == int64(len(f.data)) {
+		if f.fixed && t.Kind() == TargetS3 && !strings.HasPrefix(f.name, dirTile) {
+			// Tokens and statements vouch for themselves; to fetch every one of many years each day would cost more than it
+			// shows.
+			return true, nil
+		}
 		have, err := t.Read(ctx, f.name, size)
 		if err != nil {
 			return false, fmt.Errorf("read a published file: %w", err)
@@ -339,6 +345,16 @@ func (set *fileSet) verify() error {
 		return fmt.Errorf("%w: what would be published does not verify (%s)", archive.ErrIntegrity, strings.Join(r.Failed, ", "))
 	}
 	return nil
+}
+
+// sum tells two sets apart.
+func (set *fileSet) sum() [32]byte {
+	h := sha256.New()
+	for _, f := range append(slices.Clone(set.files), set.checkpoint) {
+		fmt.Fprintf(h, "%s\n%d\n", f.name, len(f.data))
+		h.Write(f.data)
+	}
+	return [32]byte(h.Sum(nil))
 }
 
 func (set *fileSet) memory() memory {

@@ -154,7 +154,7 @@ func rigOn(t testing.TB, db *store.DB, seed uint64, change ...func(*rig, *Option
 	random := &locked{r: r.seed}
 	r.custody = custody.New(custody.Options{Tool: "zapis test", Now: now, Rand: random})
 	o := Options{
-		DB: r.db, Secrets: r.secrets, Custody: r.custody, Agent: testAgent, At: 10 * time.Minute, Keeper: r.keeper,
+		DB: r.db, Secrets: r.secrets, Custody: r.custody, At: 10 * time.Minute, Keeper: r.keeper,
 		Cosigner: r.friends, CheckPage: []byte("<!doctype html><title>check</title>"), Timeout: 5 * time.Second, Now: now, Rand: random,
 	}
 	for _, c := range change {

@@ -3,8 +3,10 @@ package anchor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"zapis/internal/archive"
 	"zapis/internal/store"
 )
 
@@ -20,7 +22,7 @@ func (s *Service) Step(ctx context.Context, agent string) (Ticked, error) {
 	if err != nil || !made {
 		return Ticked{}, err
 	}
-	t, err := s.Tick(ctx, agent, false)
+	t, err := s.tickAgainst(ctx, agent, false, s.seen(ctx))
 	if err != nil {
 		return t, err
 	}
@@ -37,18 +39,57 @@ func (s *Service) Step(ctx context.Context, agent string) (Ticked, error) {
 	return t, errors.Join(gerr, perr)
 }
 
-// PublishConfigured publishes to the configured place, if there is one.
+// seen reads the checkpoint at the configured place, so that a database that was put back, with its home folder, is found out
+// before it signs. A place that cannot be read is no reason not to tick.
+func (s *Service) seen(ctx context.Context) []byte {
+	if s.o.Publish == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	t, release, err := s.o.Publish(ctx)
+	if err != nil || t == nil {
+		return nil
+	}
+	defer func() { _ = release() }()
+	note, err := t.Read(ctx, nameCheckpoint, largestFile)
+	if err != nil {
+		return nil
+	}
+	return note
+}
+
+// PublishConfigured publishes to the configured place, if there is one and if anything changed since this process did so last.
 func (s *Service) PublishConfigured(ctx context.Context, agent string) error {
 	if s.o.Publish == nil {
 		return nil
 	}
+	set, err := s.files(ctx)
+	if err != nil {
+		return fmt.Errorf("publish the transparency log: %w", err)
+	}
+	sum := set.sum()
+	s.mu.Lock()
+	same := s.published == sum
+	s.mu.Unlock()
+	if same {
+		return nil
+	}
 	t, release, err := s.o.Publish(ctx)
+	if errors.Is(err, archive.ErrBusy) {
+		return nil // another process is at it
+	}
 	if err != nil || t == nil {
 		return err
 	}
 	defer func() { _ = release() }()
-	_, err = s.Publish(ctx, agent, t)
-	return err
+	if _, err := s.Publish(ctx, agent, t); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.published = sum
+	s.mu.Unlock()
+	return nil
 }
 
 // Retry times of Run.

@@ -33,6 +33,11 @@ const mostStatements = 1 << commit.StatementDepth
 // stands and to the statements that wait. Errors: ErrNoLog, ErrClock, and archive.ErrIntegrity if anything that it would vouch for
 // contradicts what was vouched for before. CatchUp lets it fill a gap of any length.
 func (s *Service) Tick(ctx context.Context, agent string, catchUp bool) (Ticked, error) {
+	return s.tickAgainst(ctx, agent, catchUp, nil)
+}
+
+// tickAgainst is Tick, with a checkpoint of this log that was seen where it is published; nil: none.
+func (s *Service) tickAgainst(ctx context.Context, agent string, catchUp bool, seen []byte) (Ticked, error) {
 	kept, err := s.kept()
 	if err != nil {
 		return Ticked{}, fmt.Errorf("tick: %w", err)
@@ -40,7 +45,7 @@ func (s *Service) Tick(ctx context.Context, agent string, catchUp bool) (Ticked,
 	var out Ticked
 	var latest store.LogCheckpoint
 	err = s.o.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		out, latest, err = s.tick(ctx, tx, agent, catchUp, kept)
+		out, latest, err = s.tick(ctx, tx, agent, catchUp, kept, seen)
 		return err
 	})
 	if errors.Is(err, store.ErrUnknownOutcome) {
@@ -72,7 +77,7 @@ func (s *Service) kept() ([]byte, error) {
 	return note, nil
 }
 
-func (s *Service) tick(ctx context.Context, tx *store.Tx, agent string, catchUp bool, kept []byte) (out Ticked, latest store.LogCheckpoint, err error) {
+func (s *Service) tick(ctx context.Context, tx *store.Tx, agent string, catchUp bool, kept, seen []byte) (out Ticked, latest store.LogCheckpoint, err error) {
 	l, there, err := tx.PublicLog(ctx)
 	if err != nil {
 		return out, latest, err
@@ -91,6 +96,12 @@ func (s *Service) tick(ctx context.Context, tx *store.Tx, agent string, catchUp 
 	hashes := logHashes(ctx, tx)
 	if latest, err = s.agree(ctx, tx, l, keys, size, kept); err != nil {
 		return out, latest, err
+	}
+	// Only what a key of this log has signed counts: anybody may have written to a published place.
+	if c, err := openAny(seen, keys); err == nil {
+		if err := holds(c, size, hashes, "published"); err != nil {
+			return out, latest, err
+		}
 	}
 	cal := calendarOf(l)
 	now := s.now()
@@ -196,20 +207,26 @@ func (s *Service) agree(ctx context.Context, tx *store.Tx, l store.PublicLog, ke
 	if err != nil {
 		return latest, fmt.Errorf("%w: the checkpoint kept outside the database is not of this log", archive.ErrIntegrity)
 	}
+	return latest, holds(c, size, hashes, "kept outside")
+}
+
+// holds refuses to go on if a checkpoint that this log has signed is not part of it: the database is an older one, or another
+// one, and to sign on would make two logs of one name.
+func holds(c tlog.Checkpoint, size int64, hashes tlog.HashReader, where string) error {
 	if c.Size > size {
-		return latest, archive.Explain(
-			fmt.Errorf("%w: the database knows %d ticks, the checkpoint kept outside %d", archive.ErrIntegrity, size, c.Size),
+		return archive.Explain(
+			fmt.Errorf("%w: the database knows %d ticks, the checkpoint %s %d", archive.ErrIntegrity, size, where, c.Size),
 			"The database is older than the transparency log it has signed.",
 			"It was put back from a copy. Put back a newer one; a log that went back would be taken for a forgery by everybody who saw its later state.")
 	}
 	root, err := tlog.Root(c.Size, hashes)
 	if err != nil {
-		return latest, err
+		return err
 	}
 	if root != c.Root {
-		return latest, fmt.Errorf("%w: the transparency log no longer holds checkpoint %d, which is kept outside the database", archive.ErrIntegrity, c.Size)
+		return fmt.Errorf("%w: the transparency log does not hold checkpoint %d, which is %s", archive.ErrIntegrity, c.Size, where)
 	}
-	return latest, nil
+	return nil
 }
 
 // lastOpening recomputes what the latest tick committed to, from the rows as they are now.

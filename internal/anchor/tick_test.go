@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -363,10 +364,81 @@ func TestADatabaseThatWasPutBackSignsNothing(t *testing.T) {
 	// A smaller one with another root is another log.
 	s.keeper.note = older
 	_, err = s.Tick(t.Context(), testAgent, false)
-	wantErr(t, err, archive.ErrIntegrity, "no longer holds checkpoint 1")
+	wantErr(t, err, archive.ErrIntegrity, "does not hold checkpoint 1, which is kept outside")
 	s.keeper.note = []byte("nothing of the sort\n")
 	_, err = s.Tick(t.Context(), testAgent, false)
 	wantErr(t, err, archive.ErrIntegrity, "not of this log")
+}
+
+// The same when the home folder went back with it: what is published tells.
+func TestADatabaseThatWasPutBackIsFoundOutByWhatIsPublished(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).init()
+	dir := r.folder()
+	r.tick()
+	r.days(2)
+	if _, err := r.publishTo(dir); err != nil {
+		t.Fatal(err)
+	}
+	s := newRig(t, func(_ *rig, o *Options) {
+		o.Publish = func(context.Context) (Target, func() error, error) {
+			f, c, err := OpenFolder(dir)
+			return f, c.Close, err
+		}
+	})
+	s.secrets.all = r.secrets.all
+	s.init2(t, r)
+	_, err := s.Step(t.Context(), testAgent)
+	wantErr(t, err, archive.ErrIntegrity, "the checkpoint published 3")
+	if n := s.count("log_tick"); n != 0 {
+		t.Errorf("%d ticks were signed", n)
+	}
+	// A file that this log has not signed is not a reason: anybody may have put it there. It is not written over either.
+	put(t, filepath.Join(dir, "checkpoint"), []byte("o\n9\nx\n\n— o x\n"))
+	_, err = s.Step(t.Context(), testAgent)
+	wantErr(t, err, ErrFork, "")
+	if n := s.count("log_tick"); n != 1 {
+		t.Errorf("%d ticks were signed", n)
+	}
+}
+
+// A step publishes what changed and nothing else, and one that found the place in use is made up for.
+func TestStepsPublishWhatChanged(t *testing.T) {
+	t.Parallel()
+	busy := true
+	dir := ""
+	r := newRig(t, func(r *rig, o *Options) {
+		dir = r.folder()
+		o.Publish = func(context.Context) (Target, func() error, error) {
+			if busy {
+				return nil, nil, archive.ErrBusy
+			}
+			f, c, err := OpenFolder(dir)
+			return f, c.Close, err
+		}
+	}).init()
+	step := func() {
+		t.Helper()
+		if _, err := r.Step(t.Context(), testAgent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step()
+	if n := r.count("log_publication"); n != 0 {
+		t.Errorf("%d publications while the place was in use", n)
+	}
+	busy = false
+	for range 3 {
+		step()
+	}
+	if n := r.count("log_publication"); n != 1 {
+		t.Errorf("%d publications of one state", n)
+	}
+	r.clock = r.clock.Add(24 * time.Hour)
+	step()
+	if rep := checkDir(t, dir, logOptions()); !rep.OK || rep.Size != 2 {
+		t.Errorf("%+v", rep)
+	}
 }
 
 // init2 makes a log with the key of another rig.
