@@ -94,6 +94,8 @@ type Options struct {
 	Secrets Secrets
 	Custody *custody.Recorder
 
+	Agent string // who acts where a call names nobody
+
 	Every time.Duration // of a log that is made; 0: a day
 	At    time.Duration // after midnight UTC, for the same
 
@@ -154,6 +156,13 @@ func New(o Options) (*Service, error) {
 }
 
 func (s *Service) now() time.Time { return s.o.Now().UTC().Truncate(time.Microsecond) }
+
+func (s *Service) agent(named string) string {
+	if named == "" {
+		return s.o.Agent
+	}
+	return named
+}
 
 func (s *Service) random() (out [32]byte, err error) {
 	if _, err := io.ReadFull(s.o.Rand, out[:]); err != nil {

@@ -63,7 +63,7 @@ func (s *Service) Init(ctx context.Context, agent, origin string) (Identity, err
 			return err
 		}
 		_, err := s.o.Custody.Record(ctx, tx, archive.Event{
-			Type: archive.EventSignature, Agent: agent, Outcome: archive.Success,
+			Type: archive.EventSignature, Agent: s.agent(agent), Outcome: archive.Success,
 			Detail: map[string]string{"act": "log key", "number": decimal(number), "since": "0"},
 		})
 		return err
@@ -191,7 +191,7 @@ func (s *Service) RotateKey(ctx context.Context, agent string) (Identity, error)
 			return err
 		}
 		_, err = s.o.Custody.Record(ctx, tx, archive.Event{
-			Type: archive.EventSignature, Agent: agent, Outcome: archive.Success,
+			Type: archive.EventSignature, Agent: s.agent(agent), Outcome: archive.Success,
 			Detail: map[string]string{"act": "log key", "number": decimal(number), "since": decimal(since)},
 		})
 		return err

@@ -71,7 +71,7 @@ func (s *Service) Publish(ctx context.Context, agent string, t Target) (Publishe
 			return err
 		}
 		_, err := s.o.Custody.Record(ctx, tx, archive.Event{
-			Type: archive.EventExport, Agent: agent, Outcome: outcome,
+			Type: archive.EventExport, Agent: s.agent(agent), Outcome: outcome,
 			Detail: map[string]string{"what": "transparency log", "to": t.Kind(), "size": decimal(p.Size)},
 		})
 		return err

@@ -149,7 +149,7 @@ func (s *Service) tick(ctx context.Context, tx *store.Tx, agent string, catchUp 
 		return out, latest, err
 	}
 	_, err = s.o.Custody.Record(ctx, tx, archive.Event{
-		Type: archive.EventSignature, Agent: agent, Outcome: archive.Success,
+		Type: archive.EventSignature, Agent: s.agent(agent), Outcome: archive.Success,
 		Detail: map[string]string{
 			"act": "tick", "position": decimal(due - 1), "custody_root": hex.EncodeToString(opening.CustodyRoot[:]),
 			"tick": hex.EncodeToString(commitment[:]),
