@@ -257,6 +257,22 @@ func (c tokenCase) token() []byte {
 	return c.spec.build()
 }
 
+// Whoever trusts the certificate of one authority, or an intermediate, gives that as the root.
+func TestTokenUnderOtherRoots(t *testing.T) {
+	t.Parallel()
+	token := testToken(stampedImprint, tokenTime)
+	for _, c := range []struct {
+		root *testCert
+		ok   bool
+	}{{testRoot(), true}, {testBetween(), true}, {testSigner(), true}, {leaf("Test other authority", nil), false}} {
+		pool := x509.NewCertPool()
+		pool.AddCert(c.root.cert)
+		if s, err := Token(token, stampedImprint, pool); (err == nil) != c.ok || s.Checked != c.ok {
+			t.Errorf("%s: %+v, %v", c.root.cert.Subject.CommonName, s, err)
+		}
+	}
+}
+
 // Only the spelling of DER is accepted: lengths in the shortest form, nothing left over.
 func TestTokenIsStrictDER(t *testing.T) {
 	t.Parallel()
