@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -207,6 +208,51 @@ func TestFilesOfSomethingElseAreLeft(t *testing.T) {
 	wantErr(t, err, archive.ErrExists, "")
 	if got := filesOf(t, dir); string(got["index.html"]) != "somebody's site" || len(got) != 1 {
 		t.Errorf("%v", got)
+	}
+}
+
+// A folder that others may write into must not be able to stop the log.
+func TestOddThingsInThePublishedFolder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).init()
+	r.tick()
+	dir := r.folder()
+	if _, err := r.publishTo(dir); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "tile/0", pendingMark+"0011223344556677"), []byte("half a"))
+	if _, err := r.publishTo(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "tile/0", pendingMark+"0011223344556677")); err == nil {
+		t.Error("what a former run left is still there")
+	}
+	for name, do := range map[string]func(at string) error{
+		"a pipe":   func(at string) error { return syscall.Mkfifo(at, 0o644) },
+		"a link":   func(at string) error { return os.Symlink("/etc/passwd", at) },
+		"a folder": func(at string) error { return os.Mkdir(at, 0o755) },
+	} {
+		at := filepath.Join(dir, "checkpoint")
+		if err := os.RemoveAll(at); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(at); err != nil {
+			t.Fatal(err)
+		}
+		f, c, err := OpenFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := f.Read(t.Context(), "checkpoint", 1000); err == nil {
+			t.Errorf("%s was read: %d bytes", name, len(b))
+		}
+		_ = c.Close()
+		if _, err := r.publishTo(dir); err == nil {
+			t.Errorf("%s was published over", name)
+		}
+		if rep := checkDir(t, dir, logOptions()); rep.OK {
+			t.Errorf("%s passes for a checkpoint", name)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"zapis/internal/archive"
@@ -27,7 +28,7 @@ const (
 // Target is a place where the transparency log is published. Names are slash-separated and relative.
 type Target interface {
 	Kind() string
-	// List gives the size of every file by its name; files of an interrupted Write are left out.
+	// List gives the size of every file by its name; files of an interrupted Write are left out, and taken away if they can be.
 	List(ctx context.Context) (map[string]int64, error)
 	// Read gives a file of at most limit bytes: archive.ErrNotFound.
 	Read(ctx context.Context, name string, limit int64) ([]byte, error)
@@ -117,6 +118,8 @@ func (f *Folder) List(ctx context.Context) (map[string]int64, error) {
 		for _, e := range entries {
 			name := path.Join(dir, e.Name())
 			switch {
+			case strings.HasPrefix(e.Name(), pendingMark):
+				_ = f.d.Remove(name) // of a Write that was cut off
 			case strings.HasPrefix(e.Name(), "."):
 			case e.IsDir():
 				f.known[name] = true
@@ -152,8 +155,8 @@ func (f *Folder) Read(_ context.Context, name string, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, bare(err)
 	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("%w: a file is larger than it can be", archive.ErrInvalid)
+	if !info.Mode().IsRegular() || info.Size() > limit {
+		return nil, fmt.Errorf("%w: a file is none, or larger than it can be", archive.ErrInvalid)
 	}
 	out := make([]byte, info.Size())
 	if n, err := file.ReadAt(out, 0); n != len(out) {
@@ -274,7 +277,8 @@ func bare(err error) error {
 type rootDisk struct{ root *os.Root }
 
 func (r rootDisk) OpenFile(name string, flag int, perm fs.FileMode) (diskFile, error) {
-	f, err := r.root.OpenFile(name, flag, perm)
+	// Without O_NONBLOCK a pipe under the name would wait for ever; on files it does nothing.
+	f, err := r.root.OpenFile(name, flag|syscall.O_NONBLOCK, perm)
 	if err != nil {
 		return nil, err
 	}
