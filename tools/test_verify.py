@@ -397,6 +397,92 @@ class Primitives(unittest.TestCase):
                     v.check_consistency(m, root(leaves[1:m + 1]), n, root(leaves[:n]), proof)
 
 
+def der(tag, *parts):
+    body = b"".join(parts)
+    size = len(body)
+    length = bytes([size]) if size < 128 else b"\x81" + bytes([size]) if size < 256 else b"\x82" + size.to_bytes(2, "big")
+    return bytes([tag]) + length + body
+
+
+class Refusals(unittest.TestCase):
+    """Checks whose work another check would do in most bundles: each is tried by itself."""
+
+    def refuses(self, words, check, *arguments):
+        with self.assertRaisesRegex(v.Refused, words):
+            check(*arguments)
+
+    def test_forms(self):
+        self.refuses("text expected", v.text, 5)
+        self.refuses("list of hashes", v.hashes, B64(bytes(33)))
+        for day in ("20261122", "2026-W47-7", "2026-11-22T00", "\u0662026-11-22"):
+            self.refuses("not a date", v.date, day)
+        self.refuses("object", v.statement, "text")
+        self.refuses("object expected", v.strings, [])
+        report = v.verify(b" " * (v.MOST_BYTES + 1))
+        self.assertEqual((report["failed"], report["steps"][0]["text"]), ("format", "longer than 16 MiB"))
+
+    def test_statements(self):
+        made = make()
+        bundle = dict(made.bundles["scope"])
+        bundle["statements"] = bundle["statements"] * 2
+        self.assertEqual(v.verify(encode(bundle, made.key))["failed"], "format")
+
+    def test_notes(self):
+        key, witness = Key("a.example", "a"), Key("w.example", "w", 4)
+        line = key.line("a\nb\n")
+        self.refuses("control", v.signed_note, "a\x01\nb\n\n" + line, 2)
+        self.refuses("control", v.signed_note, "a\r\nb\n\n" + line, 2)
+        self.refuses("empty line", v.signed_note, "\nb\n\n" + line, 2)
+        self.refuses("wrong number", v.signed_note, "a\nb\nc\n\n" + line, 2)
+        self.refuses("wrong number", v.signed_note, "a\nb\n\n" + line[:-1], 2)
+        rows, signatures = v.signed_note("a\nb\n\n" + line, 2)
+        v.signed_by(v.verifier_key(key.text, 1), rows, signatures[0])
+        self.refuses("another key", v.signed_by, v.verifier_key(Key("b.example", "a").text, 1), rows, signatures[0])
+        rows, signatures = v.signed_note("a\nb\n\n" + witness.line("a\nb\n", 7), 2)
+        self.assertEqual(v.cosigned_by(v.verifier_key(witness.text, 4), rows, signatures[0]), 7)
+        self.refuses("by another", v.cosigned_by, v.verifier_key(Key("b.example", "w", 4).text, 4), rows, signatures[0])
+
+    def test_places(self):
+        self.refuses("no place", v.check_veiled, "", 16, {1 << 16: b""}, [bytes(32)] * 16, bytes(32))
+        self.refuses("no place", v.check_veiled, "", 16, {}, [bytes(32)], bytes(32))
+        self.refuses("too long", v.check_veiled, "", 16, {0: b""}, [bytes(32)] * 17, bytes(32))
+
+    def test_signatures(self):
+        p256, digest = v.CURVES[v.oid("1.2.840.10045.3.1.7")], bytes(32)
+        signature = der(0x30, b"\2\1\1", b"\2\1\1")
+        self.refuses("uncompressed", v.ecdsa, p256, b"\4" + bytes(63), signature, digest)
+        self.refuses("uncompressed", v.ecdsa, p256, b"\2" + bytes(64), signature, digest)
+        self.refuses("not on the curve", v.ecdsa, p256, b"\4" + bytes(64), signature, digest)
+        generator = b"\4" + p256[3].to_bytes(32, "big") + p256[4].to_bytes(32, "big")
+        for r, s in ((0, 1), (1, 0), (p256[2], 1), (1, p256[2])):
+            number = lambda n: der(2, n.to_bytes(33, "big") if n > 1 else bytes([n]))  # noqa: E731
+            self.assertFalse(v.ecdsa(p256, generator, der(0x30, number(r), number(s)), digest))
+        named = lambda name, *more: der(0x30, der(6, v.oid(name)), *more)  # noqa: E731
+        ecdsa_sha256, rsa = named("1.2.840.10045.4.3.2"), named("1.2.840.113549.1.1.1")
+        key = der(0x30, named("1.2.840.10045.2.1", der(6, v.oid("1.2.840.10045.3.1.7"))), der(3, b"\0" + generator))
+        self.refuses("two digests", v.check_signature, key, ecdsa_sha256, "sha384", signature, b"")
+        self.refuses("no digest", v.check_signature, key, rsa, None, signature, b"")
+        self.refuses("another kind", v.check_signature, key, rsa, "sha256", signature, b"")
+        self.refuses("not known", v.check_signature, key, named("1.2.840.113549.1.1.5"), None, signature, b"")
+        self.refuses("does not verify", v.check_signature, key, ecdsa_sha256, None, signature, b"")
+        small = der(0x30, named("1.2.840.113549.1.1.1"), der(3, b"\0" + der(0x30, der(2, b"\1" * 128), b"\2\1\3")))
+        self.refuses("out of range", v.check_signature, small, rsa, "sha256", b"", b"")
+        self.refuses("parameters", v.algorithm_of, v.Der.whole(named("1.2.840.10045.4.3.2", der(4, b""))))
+
+    def test_der(self):
+        twice = der(0x30, der(6, v.oid("2.5.29.15")), der(4, b""))
+        self.refuses("twice", v.extensions, [v.Der.whole(twice)] * 2)
+        other = der(0x30, der(6, v.oid("1.2.840.113549.1.7.1")), der(0xa0, der(0x30)))
+        self.refuses("not signed data", v.time_token, other, bytes(32), [])
+        self.refuses("64 KiB", v.time_token, bytes(v.MOST_TOKEN + 1), bytes(32), [])
+        self.refuses("64 KiB", v.open_timestamps, bytes(v.MOST_TOKEN + 1), bytes(32))
+        self.refuses("no certificate", v.certificates, "")
+        for raw in (b"", b"\x30", b"\x30\1", b"\x30\x80\0\0", b"\x30\x81\1\0", b"\x30\x82\0\x81" + bytes(129), b"\x3f\x81\0", b"\x30\0\0"):
+            self.refuses("DER", v.Der.whole, raw)
+        for raw in (b"", b"\0\1", b"\xff\x80"):
+            self.refuses("integer", v.Der.whole(der(2, raw), 2).integer)
+
+
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "verify", "testdata")
 
 

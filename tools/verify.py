@@ -9,7 +9,7 @@ page gives its step. It shares no code with Zapis. What a proof means, and what 
 
 BUNDLE      the proof bundle
 --file      the published clip, or the original of the item
---key       verifier key of the log, obtained from somewhere else than the bundle
+--key       verifier key of the log (text, or a file with it), obtained from somewhere else than the bundle
 --witness   verifier key of a witness, likewise; --quorum says how many of them must have signed (default: all)
 --roots     file with the root certificates of time authorities (PEM)
 --json      print the report as JSON
@@ -468,7 +468,6 @@ def step_format(c):
 
 def step_keys(c):
     log = c.bundle.log
-    need(good_name(log.origin), "origin: not a name")
     c.witnesses = [verifier_key(w, WITNESS_KEY) for w in log.witnesses]
     c.keys = []
     for entry in log.keys:
@@ -1184,13 +1183,22 @@ def serve():
         sys.stdout.flush()
 
 
+def key_text(value):
+    """A verifier key, or the name of a file that holds one."""
+    try:
+        with open(value, encoding="utf-8") as file:
+            return file.read(4096).strip()
+    except (OSError, ValueError):
+        return value
+
+
 def arguments(about, what):
     """Parser of the options that verify_log.py has too."""
     import argparse
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument(what, nargs="?")
-    parser.add_argument("--key", action="append", default=[])
-    parser.add_argument("--witness", action="append", default=[])
+    parser.add_argument("--key", action="append", default=[], type=key_text)
+    parser.add_argument("--witness", action="append", default=[], type=key_text)
     parser.add_argument("--quorum", type=int, default=0)
     parser.add_argument("--roots")
     parser.add_argument("--json", action="store_true")
