@@ -137,7 +137,7 @@ try {
       const v = index.find((x) => x.failed === name && !x.options.keys.length && !x.options.witnesses.length && !x.options.roots && !x.options.file);
       if (!v) continue;
       await page.setInputFiles('#file-1', data(v.file));
-      await page.waitForFunction(() => document.querySelector('.proof.bad'));
+      await page.waitForFunction((name) => document.querySelector('.chosen')?.textContent.includes(name) && document.querySelector('.proof.bad'), v.file);
       const got = await failedStep(page);
       expect(got === name, `${v.file}: step ${got}`);
     }
@@ -171,11 +171,14 @@ try {
       }
       throw new Error(`${id} cannot be reached by Tab`);
     };
+    // Listening from the start: a listener that is added with the key press may come too late.
+    let next = '';
+    page.on('filechooser', (c) => { void c.setFiles(next); });
+    await page.waitForTimeout(200);
     for (const [id, file, open] of [['file-1', bundle, 'Enter'], ['file-2', clip, 'Space']]) {
       await tabTo(id);
-      const chooser = page.waitForEvent('filechooser');
+      next = file;
       await page.keyboard.press(open);
-      await (await chooser).setFiles(file);
       await page.waitForFunction(() => document.activeElement?.id === 'answer');
     }
     await tabTo('summary');
@@ -205,6 +208,26 @@ try {
     // Written from right to left, nothing may stick out either.
     await page.evaluate(() => { document.documentElement.dir = 'rtl'; });
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the screen from right to left');
+    await page.context().close();
+  });
+
+  await step('an answer never stands beside a file that it is not about', async () => {
+    const page = await open();
+    await give(page, bundle, clip);
+    await page.evaluate(() => {
+      window.pairs = new Set();
+      new MutationObserver(() => window.pairs.add([...document.querySelectorAll('.chosen')].map((c) => c.textContent).join() + ': ' + (document.querySelector('#answer')?.textContent ?? ''))).observe(document.body, { childList: true, subtree: true });
+    });
+    const other = changed(bundle, 'other-proof', readFileSync(bundle, 'utf8').indexOf('"salt":"') + 8);
+    await page.setInputFiles('#file-1', other);
+    await page.waitForFunction(() => document.querySelector('.proof.bad'));
+    await page.setInputFiles('#file-1', bundle);
+    await page.waitForFunction(() => document.querySelector('.proof.half'));
+    await page.setInputFiles('#file-2', changed(clip, 'other-clip', 0));
+    await page.waitForFunction(() => document.querySelector('.proof.bad'));
+    const pairs = await page.evaluate(() => [...window.pairs]);
+    expect(pairs.length >= 6, 'the page did not change in between');
+    for (const p of pairs) expect(!(/other-/.test(p) && /fits its proof/.test(p)) && !(!/other-/.test(p) && /rely|not the file/.test(p)), `stale answer: ${p}`);
     await page.context().close();
   });
 
@@ -244,7 +267,9 @@ try {
     await give(page, bundle);
     await page.evaluate(() => {
       window.seen = [];
-      new MutationObserver(() => { const t = document.querySelector('.proof progress')?.parentElement?.textContent; if (t) window.seen.push(t); }).observe(document.body, { childList: true, subtree: true, characterData: true });
+      new MutationObserver(() => {
+        const t = document.querySelector('.proof progress')?.parentElement?.textContent; if (t) window.seen.push(t);
+      }).observe(document.body, { childList: true, subtree: true, characterData: true });
     });
     const start = Date.now();
     await page.setInputFiles('#file-2', long);

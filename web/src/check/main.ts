@@ -36,18 +36,24 @@ const lines = (text: string) => text.split(/\s*\n\s*/).map((s) => s.trim()).filt
 let turn = 0;
 let calledOff: AbortController | null = null;
 
-// run checks what is there. A newer run makes an older one stop and say nothing.
-async function run(focus: boolean): Promise<void> {
-  const mine = ++turn;
+// forget takes the last answer away at once: it must never stand beside a file that it is not about.
+function forget(): void {
+  turn++;
   calledOff?.abort();
-  const signal = (calledOff = new AbortController()).signal;
   state.report = null;
   state.trouble = '';
+  showProgress(null);
+}
+
+// run checks what is there. A newer run makes an older one stop and say nothing.
+async function run(focus: boolean): Promise<void> {
+  forget();
+  const mine = turn;
+  const signal = (calledOff = new AbortController()).signal;
   if (!state.proof) { showAnswer(false); return; }
   try {
     if (state.clip && !state.digest) {
       status.textContent = w.t('check.reading');
-      showProgress(null);
       const digest = await fileDigest(state.clip, (p) => { if (mine === turn) showProgress(p); }, signal);
       if (mine !== turn) return;
       state.digest = digest;
@@ -72,7 +78,7 @@ function showProgress(p: Progress | null): void {
   const late = p && p.elapsed > 2;
   barText.textContent = w.t('check.reading') + (late ? ' ' + w.t('check.rate', { rate: w.bytes(p.rate), left: w.duration(Math.ceil(p.left) * 1000) }) : '');
   bar.setAttribute('aria-label', w.t('check.reading'));
-  if (!bar.isConnected) answer.replaceChildren(el('section', { class: 'proof' }, el('div', { class: 'pad' }, barText, bar)));
+  if (!answer.contains(bar)) answer.replaceChildren(el('section', { class: 'proof' }, el('div', { class: 'pad' }, barText, bar)));
 }
 
 function keyForm(): HTMLElement {
@@ -121,15 +127,19 @@ function showAnswer(focus: boolean): void {
 }
 
 async function takeProof(file: File): Promise<void> {
+  forget();
+  const mine = turn;
   const small = file.size <= largest;
   let bytes: Uint8Array | null = null;
-  try { bytes = small ? new Uint8Array(await file.arrayBuffer()) : null; } catch { state.proof = null; state.trouble = 'check.trouble.file'; page(); return; }
+  try { bytes = small ? new Uint8Array(await file.arrayBuffer()) : null; } catch { if (mine !== turn) return; state.proof = null; state.trouble = 'check.trouble.file'; page(); showAnswer(true); return; }
+  if (mine !== turn) return; // something else was chosen meanwhile
   state.proof = { name: file.name, bytes, looksLikeProof: !!bytes && new TextDecoder().decode(bytes.subarray(0, opening.length)) === opening };
   page();
   await run(true);
 }
 
 async function takeClip(file: File): Promise<void> {
+  forget();
   state.clip = file;
   state.digest = null;
   page();
