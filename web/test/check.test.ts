@@ -10,7 +10,7 @@ import { checkOpenTimestamps } from '../src/check/ots';
 import { checkToken, fromPem } from '../src/check/rfc3161';
 import { cosignature, cosigned, plain, readKey, readNote, signed } from '../src/check/note';
 import { plainly } from '../src/check/plainly';
-import { existed, steps, verify, type Facts, type Mark, type Options } from '../src/check/verify';
+import { existed, readEvent, steps, verify, type Facts, type Mark, type Options } from '../src/check/verify';
 
 type Vector = { file: string; options: { keys: string[]; witnesses: string[]; quorum: number; roots: string; file: string }; ok: boolean; failed: string; states: [string, string][]; why: string };
 
@@ -203,6 +203,16 @@ describe('the date by which something existed', () => {
     ['a later checkpoint contains the tick', of(1, [mark(9, 'a', 'witness', true)], [mark(7, 'a', 'witness', true)]), { at: 7, who: ['a'], checked: true }],
   ] as const)('%s', (_, facts, want) => { expect(existed(facts, 0)).toEqual(want); });
   it('takes nothing from a checkpoint before the tick', () => { expect(existed(of(1, [mark(1, 'a', 'witness', true)], []), 1)).toBeNull(); });
+});
+
+describe('an event', () => {
+  const event = (over: Record<string, unknown>) => utf8(JSON.stringify(Object.fromEntries(Object.entries({ agent: 'ag', detail: { outcome: 'received' }, id: 'ev', outcome: 'success', subjects: [{ id: 'it' }], time: 't', tool: 'z', type: 'ingestion', version: '1', ...over }).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)))));
+  const nested = (n: number): unknown => (n ? [nested(n - 1)] : 'x');
+  it('is read', () => { expect(readEvent(event({})).detail.get('outcome')).toBe('received'); expect(() => readEvent(event({ subjects: nested(16) }))).not.toThrow(); });
+  it.each([
+    { agent: {} }, { agent: ['ag'] }, { id: {} }, { outcome: [] }, { time: {} }, { tool: [] }, { type: ['ingestion'] }, { version: '2' }, { version: ['1'] }, { detail: 'x' }, { detail: [] }, { detail: { a: {} } }, { detail: { a: [] } },
+    { subjects: 'x' }, { subjects: {} }, { agent: undefined }, { subjects: undefined }, { more: 'x' }, { subjects: nested(17) },
+  ])('of another form is refused: %j', (over) => { expect(() => readEvent(event(over))).toThrow(); });
 });
 
 describe('names that others chose', () => {

@@ -264,16 +264,23 @@ function lineage(b: Bundle & { kind: 'clip' }, need: Need): void {
 
 const eventKeys = ['agent', 'detail', 'id', 'outcome', 'subjects', 'time', 'tool', 'type', 'version'];
 
+// readEvent reads the canonical bytes of an event of the custody record, version 1. It throws Spelling, or Form.
+export function readEvent(raw: Bytes): { type: string; detail: ReadonlyMap<string, string> } {
+  const e = parseCanonical(raw, 18); // subjects may be nested 16 deep
+  const detail = e.fields.get('detail'), type = e.fields.get('type');
+  if ([...e.fields.keys()].join() !== eventKeys.join() || e.fields.get('version') !== '1') throw new Form('the event has other keys than an event has');
+  if (!(detail instanceof Obj) || !Array.isArray(e.fields.get('subjects'))) throw new Form('the event has values of another form');
+  if (eventKeys.some((k) => k !== 'detail' && k !== 'subjects' && typeof e.fields.get(k) !== 'string')) throw new Form('the event has values of another form');
+  if ([...detail.fields.values()].some((v) => typeof v !== 'string')) throw new Form('the event has details of another form');
+  return { type: type as string, detail: detail.fields as ReadonlyMap<string, string> };
+}
+
 function event(b: Bundle & { kind: 'item' }, tick: Tick, need: Need): void {
   const o = b.item;
-  let e: Obj;
-  try { e = parseCanonical(o.event, 18); } catch { throw new Refused('event', 'the event is not canonical'); } // subjects may be nested 16 deep
-  const detail = e.fields.get('detail');
-  const of = (key: string) => (detail instanceof Obj ? detail.fields.get(key) : undefined);
-  need([...e.fields.keys()].join() === eventKeys.join() && e.fields.get('version') === '1', 'event', 'the event has other keys than an event has');
-  need(detail instanceof Obj && [...detail.fields.values()].every((v) => typeof v === 'string') && Array.isArray(e.fields.get('subjects')), 'event', 'the event has values of another form');
-  need(eventKeys.every((k) => k === 'detail' || k === 'subjects' || typeof e.fields.get(k) === 'string'), 'event', 'the event has values of another form');
-  need(e.fields.get('type') === 'ingestion' && of('outcome') === 'received', 'event', 'the event is not about something received');
+  let e: ReturnType<typeof readEvent>;
+  try { e = readEvent(o.event); } catch { throw new Refused('event', 'the event is not one of the custody record'); }
+  const of = (key: string) => e.detail.get(key);
+  need(e.type === 'ingestion' && of('outcome') === 'received', 'event', 'the event is not about something received');
   const whole = tagged('zapis.whole.v1', o.wholeSalt, u64(o.size), fromHex(o.sha256, 32)!);
   need(of('sha256') === o.sha256 && of('size') === String(o.size), 'event', 'the event is about other bytes');
   need(of('whole') === hex(whole) && of('segment_root') === hex(o.segmentRoot), 'event', 'the event names other commitments');
