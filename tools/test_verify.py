@@ -578,6 +578,16 @@ def several(*changes):
     return change
 
 
+def deep(count):
+    """Twist that puts a value into so many arrays and objects, the subjects of the event counted."""
+    def change(value):
+        inner = "x"
+        for i in range(count - 1):
+            inner = [inner] if i % 2 else {"a": inner}
+        value["subjects"] = [inner]
+    return change
+
+
 def last(value):
     """Cut the last accession off the scope; its sums stay."""
     value["accessions"].pop()
@@ -609,8 +619,17 @@ LIES = [
     ("event", "event", put("55" * 32, "detail", "sha256")), ("event", "event", put("1", "detail", "size")),
     ("event", "event", put("55" * 32, "detail", "whole")), ("event", "event", put("55" * 32, "detail", "segment_root")),
     ("event", "event", lambda e: e["detail"].pop("whole")), ("event", "event", lambda e: e.pop("agent")),
-    ("event", "event", put("x", "other")), ("event", "event", put("2", "version")),
+    ("event", "event", deep(17)), ("event", "event", put("x", "other")), ("event", "event", put("2", "version")),
 ]
+
+
+def deepest(seed):
+    """A log whose event is nested as deep as may be."""
+    def twist(what, value):
+        if what == "event":
+            deep(16)(value)
+        return value
+    return make(seed, twist=twist)
 
 
 def lies(seed):
@@ -650,6 +669,8 @@ def write(folder, seeds):
                 for name, bundle in made.bundles.items():
                     add(f"{kind}-{seed}-{rotations}-{name}", made, encode(bundle, made.key), True, "",
                         made.log.owner + f"key {rotations}")
+        made = deepest(seed)
+        add(f"deep-{seed}-item", made, encode(made.bundles["item"], made.key), True, "", "key 0")
         for name, step, made, raw in lies(seed):
             add(name, made, raw, False, step, "")
     with open(os.path.join(folder, "index.json"), "w") as out:

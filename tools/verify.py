@@ -626,15 +626,15 @@ def strings(value):
     return {key: text(entry) for key, entry in value.items()}
 
 
-def nested(value, most=16):
-    """An array, not read further."""
-    need(isinstance(value, list) or most < 16, "array expected")
-    need(most or not isinstance(value, (list, dict)), "nested too deep")
+def passed_over(value, depth=0):
+    """An array, not read further; depth is in how many arrays and objects a value lies."""
+    need(depth or isinstance(value, list), "array expected")
+    need(depth <= 16, "nested too deep")
     for entry in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        nested(entry, most - 1)
+        passed_over(entry, depth + 1)
 
 
-EVENT = record(agent=text, detail=strings, id=text, outcome=text, subjects=nested, time=text, tool=text, type=text,
+EVENT = record(agent=text, detail=strings, id=text, outcome=text, subjects=passed_over, time=text, tool=text, type=text,
                version=just("1"))
 
 
