@@ -51,16 +51,18 @@ func midnight(t time.Time) time.Time {
 const (
 	mostMissedTime  = 45 * 24 * time.Hour
 	mostMissedTicks = 200_000
+	mostEver        = 5_000_000 // also with leave: what one transaction can hold
 )
 
-// missing says which positions are to be added to a log of size: from size up to due. CatchUp allows a gap of any length.
+// missing says up to which position a log of size is to be filled. CatchUp allows a gap of any length.
 func (c Calendar) missing(size int64, now time.Time, catchUp bool) (due int64, err error) {
 	due = c.Due(now)
 	if size > due {
 		return due, fmt.Errorf("%w: %d ticks are due and %d are there", ErrClock, due, size)
 	}
 	gap := due - size
-	if gap > mostMissedTicks || gap > 1 && !catchUp && size > 0 && time.Duration(gap)*c.Every > mostMissedTime {
+	long := gap > mostMissedTicks || gap > 1 && gap > int64(mostMissedTime/c.Every)
+	if gap > mostEver || long && !catchUp {
 		return due, archive.Explain(fmt.Errorf("%w: %d ticks are missing", ErrClock, gap),
 			"So many ticks are missing that the clock may be wrong.",
 			"Check the date of this machine. If it is right, fill them in with: zapis log tick --catch-up")

@@ -229,6 +229,11 @@ func TestAClockFarAheadIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).init()
 	r.tick()
+	fresh := newRig(t).init() // before its first tick, too
+	fresh.clock = fresh.clock.Add(5 * 365 * 24 * time.Hour)
+	if _, err := fresh.Tick(t.Context(), testAgent, false); !errors.Is(err, ErrClock) {
+		t.Errorf("a first tick after five years: %v", err)
+	}
 	good := r.clock
 	r.clock = good.Add(10 * 365 * 24 * time.Hour)
 	_, err := r.Tick(t.Context(), testAgent, false)
@@ -246,6 +251,83 @@ func TestAClockFarAheadIsRefused(t *testing.T) {
 	r.clock = good
 	_, err = r.Tick(t.Context(), testAgent, false)
 	wantErr(t, err, ErrClock, "1 ticks are due and 101 are there")
+}
+
+// A missed tick must look like any other, and no two may have anything in common.
+func TestNothingIsDrawnTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).init()
+	r.tick()
+	r.clock = r.clock.Add(30 * 24 * time.Hour)
+	r.tick()
+	r.days(5)
+	seen := map[[32]byte]string{{}: "nothing"}
+	once := func(what string, v [32]byte) {
+		if before, ok := seen[v]; ok {
+			t.Errorf("%s is the same as %s", what, before)
+		}
+		seen[v] = what
+	}
+	r.read(func(tx *store.Tx) error {
+		ticks, err := tx.LogTicks(t.Context(), 0, 100)
+		if err != nil || len(ticks) != 36 {
+			t.Fatalf("%d ticks: %v", len(ticks), err)
+		}
+		for _, k := range ticks {
+			once("commitment", k.Commitment)
+		}
+		for o, err := range tx.LogOpenings(t.Context()) {
+			if err != nil {
+				return err
+			}
+			once("salt", o.Salt)
+			once("custody root", o.CustodyRoot)
+			once("custody veil", o.CustodyVeil)
+			once("statements root", o.StatementsRoot)
+			once("statements veil", o.StatementsVeil)
+		}
+		return nil
+	})
+}
+
+// Everything a log does, on both engines.
+func TestWholeLifeOnBothEngines(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		r := rigOn(t, db, 1, func(r *rig, o *Options) {
+			r.witness(o, "w.example/1")
+			o.Authorities = []Authority{&clockwork{"calendar", StampOpenTimestamps, func(imprint [32]byte, _ []byte) (StampResult, error) {
+				return StampResult{State: StampPending, Token: proofOf(imprint), Reason: "no block yet"}, nil
+			}}}
+		}).init()
+		dir := r.folder()
+		for i := range 4 {
+			r.act(i)
+			r.state(i)
+			r.clock = r.clock.Add(time.Duration(1+i) * 24 * time.Hour)
+			if got := r.tick(); got.Statements != 1 {
+				t.Errorf("%+v", got)
+			}
+			if g := r.gather(); g.Cosigned != 1 || g.Pending != 1 {
+				t.Errorf("%+v", g)
+			}
+			if _, err := r.publishTo(dir); err != nil {
+				t.Fatal(err)
+			}
+			if i == 1 {
+				if _, err := r.RotateKey(t.Context(), testAgent); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		st := r.status()
+		if st.Size != 11 || len(st.Checkpoints) != 4 || len(st.Keys) != 2 || !st.Published.Current || st.Open != 0 {
+			t.Errorf("%+v", st)
+		}
+		if rep := checkDir(t, dir, logOptions()); !rep.OK || rep.Size != 11 || rep.Statements != 4 || len(rep.Stamps) != 4 {
+			t.Errorf("%+v", rep)
+		}
+	})
 }
 
 // Each contradiction stops the log, and nothing is added.
