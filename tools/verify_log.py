@@ -140,7 +140,7 @@ def step_tiles(c):
         known = held[index * WIDTH:index * WIDTH + width]
         need(values[:len(known)] == known, f"{name}: is not of this tree")
         beyond += len(known) < width
-    return "ok", "all tiles are of this tree" + (f"; {beyond} of a later state" if beyond else "")
+    return "open" if beyond else "ok", "all tiles are of this tree" + (f"; {beyond} of a later state" if beyond else "")
 
 
 def step_time(c):
