@@ -2,7 +2,10 @@ package verify
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -12,7 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +121,7 @@ func tokenCases() []tokenCase {
 		{name: "accuracy-negative", spec: accuracy(tlv(tagInteger, []byte{0xff})), why: "accuracy", alone: true},
 		{name: "accuracy-unknown", spec: accuracy(tlv(tagInteger, []byte{1}), tlv(0x83, []byte{1})), why: "accuracy", alone: true},
 		{name: "ordering-false", spec: withTST(func(p [][]byte) [][]byte { return slices.Insert(p, 6, tlv(tagBoolean, []byte{0})) }), why: "ordering", alone: true},
+		{name: "serial-long-length", spec: withTST(func(p [][]byte) [][]byte { return set(p, 3, []byte{tagInteger, 0x81, 1, 0x4d}) }), why: "length that is not DER", alone: true},
 		{name: "nonce-padded", spec: withTST(func(p [][]byte) [][]byte { return set(p, 6, tlv(tagInteger, []byte{0, 1})) }), why: "nonce", alone: true},
 		{name: "tsa-somebody-else", spec: withTST(func(p [][]byte) [][]byte {
 			return set(p, 7, tlv(tagContext0, tlv(tagContext4, testRoot().cert.RawSubject)))
@@ -181,6 +185,7 @@ func tokenCases() []tokenCase {
 		{name: "signature-algorithm-other-digest", spec: tokenSpec{algorithm: "\x2a\x86\x48\xce\x3d\x04\x03\x03"}, why: "differ", alone: true},
 		{name: "signature-algorithm-pss", spec: tokenSpec{signer: rsaSigner, algorithm: "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"}, why: "signatureAlgorithm", alone: true},
 		{name: "signature-algorithm-of-other-key", spec: tokenSpec{algorithm: oidRSA}, why: "signature", alone: true},
+		{name: "signature-algorithm-ecdsa-of-rsa-key", spec: tokenSpec{signer: rsaSigner, algorithm: "\x2a\x86\x48\xce\x3d\x04\x03\x02"}, why: "signature", alone: true},
 		{name: "attributes-altered", spec: tokenSpec{info: func(p [][]byte) [][]byte { p[3][len(p[3])-1] ^= 1; return p }}, why: "", alone: true},
 
 		// The signer's certificate.
@@ -193,6 +198,10 @@ func tokenCases() []tokenCase {
 			c.ExtraExtensions[0] = e
 		})}, why: "not critical", alone: true},
 		{name: "key-usage-other", spec: tokenSpec{signer: leaf("Test key usage", func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageKeyEncipherment })}, why: "other uses", alone: true},
+		{name: "key-usage-none", spec: tokenSpec{signer: leaf("Test no key usage", func(c *x509.Certificate) {
+			c.KeyUsage = 0
+			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: []byte{3, 2, 7, 0}})
+		})}, why: "other uses", alone: true},
 		{name: "signer-expired", spec: tokenSpec{signer: leaf("Test expired", func(c *x509.Certificate) { c.NotAfter = tokenTime.Add(-time.Hour) })}, why: "not valid at that time", alone: true},
 		{name: "signer-not-yet", spec: tokenSpec{signer: leaf("Test not yet", func(c *x509.Certificate) { c.NotBefore = tokenTime.Add(time.Hour) })}, why: "not valid at that time", alone: true},
 		{name: "signer-critical-unknown", spec: tokenSpec{signer: leaf("Test critical", func(c *x509.Certificate) { c.ExtraExtensions = append(c.ExtraExtensions, critical(1, 2, 3)) })}, why: "chain"},
@@ -201,6 +210,12 @@ func tokenCases() []tokenCase {
 		{name: "chain-missing", spec: tokenSpec{others: []*x509.Certificate{}}, why: "does not end"},
 		{name: "chain-root-of-same-name", spec: tokenSpec{signer: issue(strange, testECDSA(elliptic.P256(), 31), "Test strange authority", false, nil), others: []*x509.Certificate{strange.cert}}, why: "does not end"},
 		{name: "chain-expired", spec: under("Test expired intermediate", func(c *x509.Certificate) { c.NotAfter = tokenTime.Add(-time.Hour) }), why: "chain"},
+		{name: "good-chain-expired-since", spec: under("Test since expired intermediate", func(c *x509.Certificate) { c.NotAfter = tokenTime.Add(time.Hour) })},
+		{name: "chain-not-yet", spec: under("Test intermediate not yet", func(c *x509.Certificate) { c.NotBefore = tokenTime.Add(time.Hour) }), why: "chain"},
+		{name: "chain-ed25519", spec: func() tokenSpec {
+			b := issue(testRoot(), ed25519.NewKeyFromSeed(make([]byte, 32)), "Test Ed25519 intermediate", true, nil)
+			return tokenSpec{signer: issue(b, testECDSA(elliptic.P256(), 17), "Test below Ed25519", false, nil), others: []*x509.Certificate{b.cert}}
+		}(), why: "no chain of certificates keeps"},
 		{name: "chain-not-ca", spec: func() tokenSpec {
 			b := issue(testRoot(), testECDSA(elliptic.P256(), 12), "Test no CA", true, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature })
 			return tokenSpec{signer: issue(b, testECDSA(elliptic.P256(), 13), "Test below no CA", false, nil), others: []*x509.Certificate{b.cert}}
@@ -357,6 +372,27 @@ func TestTokenWithHugeKey(t *testing.T) {
 	token := tokenSpec{imprint: stampedImprint, others: []*x509.Certificate{{Raw: raw}}}.build()
 	pool, _ := testRoots()
 	if _, err := Token(token, stampedImprint, pool); err == nil || !strings.Contains(err.Error(), "8,192") {
+		t.Error(err)
+	}
+}
+
+// A key that can be broken is refused, of the authority itself and above it.
+func TestTokenWithSmallKey(t *testing.T) {
+	t.Parallel()
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, _ := testRoots()
+	small := tokenSpec{imprint: stampedImprint, signer: issue(testBetween(), key, "Test small key", false, nil)}.build()
+	for _, roots := range []*x509.CertPool{nil, pool} {
+		if _, err := Token(small, stampedImprint, roots); err == nil || !strings.Contains(err.Error(), "signature") {
+			t.Error(err)
+		}
+	}
+	between := issue(testRoot(), key, "Test small intermediate", true, nil)
+	under := tokenSpec{imprint: stampedImprint, signer: issue(between, testECDSA(elliptic.P256(), 40), "Test under small key", false, nil), others: []*x509.Certificate{between.cert}}.build()
+	if _, err := Token(under, stampedImprint, pool); err == nil || !strings.Contains(err.Error(), "keeps to the rules") {
 		t.Error(err)
 	}
 }
@@ -583,7 +619,7 @@ func TestNoMoreThanOpenSSL(t *testing.T) {
 	}
 	t.Logf("%d fixtures are refused by us alone", stricter)
 	// Tokens with bytes changed by chance. Fixed seed: a failure can be looked at.
-	good, rnd := testToken(stampedImprint, tokenTime), rand.New(rand.NewPCG(3, 161))
+	good, rnd := testToken(stampedImprint, tokenTime), mathrand.New(mathrand.NewPCG(3, 161))
 	pool, _ := testRoots()
 	for i := range 150 {
 		token := slices.Clone(good)
