@@ -23,7 +23,6 @@ import contextlib
 import datetime
 import functools
 import hashlib
-import hmac
 import io
 import json
 import re
