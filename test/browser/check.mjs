@@ -242,6 +242,8 @@ try {
       await page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true; }));
       await axe(page, `check page, ${file}`);
     }
+    await give(page, data('scope.json'), clip);
+    await page.waitForFunction(() => /about no single file/.test(document.querySelector('#answer')?.textContent ?? ''));
     await page.context().close();
   });
 

@@ -180,13 +180,13 @@ const whatFailed: Record<StepName, string> = {
 
 function refused(w: Words, r: Report, looksLikeProof: boolean, form: Node) {
   const step = r.failed as StepName;
-  const about = r.given ? (step === 'keys' ? 'given-key' : step === 'time' ? 'given-root' : 'given-witness') : step === 'file' ? 'file' : step === 'format' && !looksLikeProof ? 'other' : 'bundle';
-  const title = { 'given-key': 'check.bad.key', 'given-witness': 'check.bad.witness', 'given-root': 'check.bad.root', file: 'check.bad.file', other: 'check.bad.other', bundle: 'check.bad.bundle' }[about];
+  const about = r.given ? (step === 'keys' ? 'given-key' : step === 'time' ? 'given-root' : 'given-witness') : step === 'file' ? (r.kind === 'scope' ? 'no-file' : 'file') : step === 'format' && !looksLikeProof ? 'other' : 'bundle';
+  const title = { 'given-key': 'check.bad.key', 'given-witness': 'check.bad.witness', 'given-root': 'check.bad.root', file: 'check.bad.file', 'no-file': 'check.bad.no_file', other: 'check.bad.other', bundle: 'check.bad.bundle' }[about];
   const means = {
     'given-key': ['check.mean.typing', 'check.mean.name'], 'given-witness': ['check.mean.typing', 'check.mean.unwitnessed'], 'given-root': ['check.mean.typing', 'check.mean.authority'], file: ['check.mean.messenger', 'check.mean.mixed', 'check.mean.altered'],
-    other: ['check.mean.picked', 'check.mean.damaged'], bundle: ['check.mean.damaged', 'check.mean.altered', 'check.mean.fault'],
+    'no-file': ['check.mean.mixed'], other: ['check.mean.picked', 'check.mean.damaged'], bundle: ['check.mean.damaged', 'check.mean.altered', 'check.mean.fault'],
   }[about];
-  const what = { 'given-key': 'check.failed.given_key', 'given-witness': 'check.failed.given_witness', 'given-root': 'check.failed.given_root', file: whatFailed.file, other: 'check.failed.other', bundle: whatFailed[step] }[about];
+  const what = { 'given-key': 'check.failed.given_key', 'given-witness': 'check.failed.given_witness', 'given-root': 'check.failed.given_root', file: whatFailed.file, 'no-file': 'check.failed.no_file', other: 'check.failed.other', bundle: whatFailed[step] }[about];
   const { section, heading } = panel('bad', 'cross', w.t(title), w.t(what));
   section.append(el('div', { class: 'pad' }, el('h3', {}, w.t('check.mean.title')), el('ul', {}, ...means.map((m) => el('li', {}, w.t(m))))));
   section.append(el('div', { class: 'pad' }, el('h3', {}, w.t('check.ask.title')), el('p', { class: 'more' }, w.t(r.given ? 'check.ask.key' : 'check.ask.again'))));
