@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -385,6 +386,7 @@ func TestMakingAClipIsOneAct(t *testing.T) {
 		a := r.film(1, 30)
 		r.close()
 		scope := r.published()
+		held := r.files()
 		r.fault = func(at string) error {
 			if at == point {
 				return errors.New("power cut")
@@ -394,6 +396,9 @@ func TestMakingAClipIsOneAct(t *testing.T) {
 		_, err := r.cut(a, 0, time.Second, 0)
 		r.fault = nil
 		is(t, point, err, store.ErrUnknownOutcome)
+		if r.files() == held {
+			t.Errorf("%s: sealed bytes were thrown away although the clip may be there", point)
+		}
 		list, err := r.proof.Clips(t.Context(), admin, scope.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -434,6 +439,75 @@ func TestARefusedClipLeavesNoBytes(t *testing.T) {
 	if n := r.files(); n != held {
 		t.Errorf("%d files stay", n-held)
 	}
+}
+
+// What may not be opened is not opened, also if that changes while a clip is made or a bundle built.
+func TestQuarantinedItemsAreNotOpened(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	a, b, c := r.film(1, 30), r.film(1, 30), r.film(1, 30)
+	r.close()
+	r.published()
+	r.tick()
+	item := func(it archive.Item) error {
+		_, err := r.proof.ItemBundle(t.Context(), admin, ItemProof{Item: it.ID, Reason: "x"})
+		return err
+	}
+	clip := func(it archive.Item) error { _, err := r.cut(it, 0, time.Second, 0); return err }
+	r.quarantine(a)
+	is(t, "clip", clip(a), archive.ErrForbidden)
+	is(t, "bundle", item(a), archive.ErrForbidden)
+	r.between = func() { r.quarantine(b) }
+	is(t, "bundle, meanwhile", item(b), archive.ErrForbidden)
+	held := r.files()
+	r.between = func() { r.quarantine(c) }
+	is(t, "clip, meanwhile", clip(c), archive.ErrForbidden)
+	if len(r.events(archive.EventExport)) != 0 || len(r.events(archive.EventDissemination)) != 1 || r.files() != held {
+		t.Error("something was recorded or kept of what was refused")
+	}
+}
+
+// Items of an older program have nothing to be sealed by.
+func TestItemsWithoutCommitmentsAreNotSealed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	r.bare = true
+	it := r.film(1, 30)
+	r.close()
+	_, err := r.proof.PublishScope(t.Context(), admin, PublishScope{Unmeasured: true})
+	is(t, "scope", err, ErrUnsealed)
+	r.tick()
+	_, err = r.proof.ItemBundle(t.Context(), admin, ItemProof{Item: it.ID, Reason: "x"})
+	is(t, "item", err, ErrUnsealed)
+}
+
+func TestACutThatReadsTooMuch(t *testing.T) {
+	t.Parallel()
+	src := &source{item: archive.Item{Size: 9 << 30}, named: map[int64]bool{}}
+	is(t, "4 GiB", src.name([]media.Range{{From: 1 << 20, To: MaxSegments<<20 + 1<<20}}), nil)
+	is(t, "a byte more", src.name([]media.Range{{From: 1 << 20, To: MaxSegments<<20 + 1<<20 + 1}}), ErrTooWide)
+	is(t, "nothing", src.name([]media.Range{{From: 5, To: 5}}), archive.ErrIntegrity)
+}
+
+// Bytes that are not those that were stated are never given out as such.
+func TestAClipOfOtherBytesIsNamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	a := r.film(1, 30)
+	r.close()
+	scope := r.published()
+	c := r.made(a, 0, time.Second, 0)
+	other := c.Clip
+	other.ID, other.Number, other.Statement, other.SHA256 = archive.NewID(archive.PrefixClip), 2, archive.NewID(archive.PrefixStatement), [32]byte{1}
+	r.write(func(tx *store.Tx) error {
+		if err := tx.AddStatement(t.Context(), store.Statement{ID: other.Statement, Kind: kindClip, Body: []byte("{}"), CreatedAt: r.now, CreatedBy: person}); err != nil {
+			return err
+		}
+		return tx.AddClip(t.Context(), other)
+	})
+	is(t, "other bytes", r.proof.WriteClip(t.Context(), admin, other.ID, io.Discard), archive.ErrIntegrity)
+	_, err := r.proof.Clips(t.Context(), admin, scope.ID)
+	is(t, "a statement that is none", err, archive.ErrIntegrity)
 }
 
 // Damage in the vault is never taken for damaged material.
@@ -643,7 +717,9 @@ func TestCheckpointsAreChosenByTheirEvidence(t *testing.T) {
 	r.tick() // 4: both
 	r.cosign(w...)
 	want("both", sizes(2), 4)
-	r.tick() // 5: nobody yet
+	r.tick() // 5: nobody yet, then one
+	want("the newest has none", sizes(2), 4)
+	r.cosign(w[0])
 	want("the newest has fewer", sizes(2), 4)
 	r.tick() // 6: both
 	r.cosign(w...)

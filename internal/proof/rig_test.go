@@ -49,6 +49,8 @@ type rig struct {
 	anchor  *anchor.Service
 	proof   *Service
 	media   *fakeMedia
+	bare    bool // items get no seal, as from an older program
+	between func()
 	now     time.Time
 	acc     archive.Accession
 	n       int
@@ -82,11 +84,33 @@ func newRig(t *testing.T) *rig {
 
 func (r *rig) service(quorum int) *Service {
 	r.t.Helper()
-	s, err := New(Options{DB: r.db, Vault: r.vault, Custody: r.custody, Media: func() (Media, error) { return r.media, nil }, Quorum: quorum, Now: func() time.Time { return r.now }})
+	s, err := New(Options{DB: meddled{r}, Vault: r.vault, Custody: r.custody, Media: func() (Media, error) { return r.media, nil }, Quorum: quorum, Now: func() time.Time { return r.now }})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return s
+}
+
+// meddled is the database; something may happen in it between what an act reads and what it writes.
+type meddled struct{ r *rig }
+
+func (m meddled) Read(ctx context.Context, f func(*store.Tx) error) error {
+	return m.r.db.Read(ctx, f)
+}
+
+func (m meddled) Write(ctx context.Context, f func(*store.Tx) error) error {
+	if act := m.r.between; act != nil {
+		m.r.between = nil
+		act()
+	}
+	return m.r.db.Write(ctx, f)
+}
+
+// quarantine sets an item apart.
+func (r *rig) quarantine(it archive.Item) {
+	r.write(func(tx *store.Tx) error {
+		return tx.MoveItem(r.t.Context(), it.ID, archive.ItemQuarantined, "seal-broken")
+	})
 }
 
 // logged makes the transparency log.
@@ -178,6 +202,10 @@ func (r *rig) item(content []byte, length time.Duration) archive.Item {
 			return err
 		}
 		if err := tx.AddProvenance(ctx, p); err != nil {
+			return err
+		}
+		if r.bare {
+			_, err := r.custody.Record(ctx, tx, custody.Ingestion(person, it, p.ID))
 			return err
 		}
 		if err := tx.AddItemSeal(ctx, seal); err != nil {
