@@ -17,6 +17,7 @@ type Accession struct {
 	States   map[archive.ItemState]int64
 	Troubles []Trouble // for who may see them
 	More     int64     // troubles not listed
+	Seal     *Seal     // nil while it is not sealed
 }
 
 // Trouble is a line of the manifest that did not become an item.
@@ -87,6 +88,9 @@ func (s *Service) Accession(ctx context.Context, r Reader, id string, troubles b
 		for _, v := range f.States {
 			out.States[archive.ItemState(v.Value)] = v.Count
 			out.Items += v.Count
+		}
+		if out.Seal, err = seal(ctx, tx, id); err != nil {
+			return fmt.Errorf("read seal of %s: %w", id, err)
 		}
 		if troubles && policy.Decide(r.Subject, policy.ViewFailures, policy.AccessionObject(a)).Allow {
 			return s.troubles(ctx, tx, &out)

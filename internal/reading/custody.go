@@ -18,6 +18,7 @@ type Entry struct {
 	Proved     bool   // the leaf was derived anew from the event just now and agrees
 	Checkpoint int64  // size of the earliest signed checkpoint that covers it; 0 if none does yet
 	Problem    string // what does not agree, when not Proved
+	Outside    Outside
 }
 
 // window is a transaction that shows a part of the events of a thing.
@@ -49,11 +50,19 @@ func (s *Service) chain(ctx context.Context, tx *store.Tx, kind, id string, befo
 	if err != nil {
 		return nil, 0, err
 	}
+	far, err := s.outside(ctx, tx, all[start:end])
+	if err != nil {
+		return nil, 0, err
+	}
 	out := make([]Entry, 0, len(entries))
 	for _, e := range entries {
-		out = append(out, Entry{
+		one := Entry{
 			Index: e.Index, Event: e.Event, Name: names[e.Event.Agent], Proved: e.Proof != custody.Broken, Checkpoint: e.Checkpoint, Problem: e.Problem,
-		})
+		}
+		if one.Proved { // what does not match here is not vouched for by anything outside
+			one.Outside = far[e.Index]
+		}
+		out = append(out, one)
 	}
 	return out, start, nil
 }

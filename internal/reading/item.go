@@ -55,6 +55,7 @@ type Page struct {
 	Anomalies []Anomaly
 	Chain     []Entry // oldest first
 	ChainMore int     // events that are older than the first of Chain, without the first one of all
+	Seal      *Seal   // of the accession, if the item was sealed with it
 }
 
 // chainLength is how many of the latest events an item's page shows.
@@ -116,6 +117,13 @@ func (s *Service) Item(ctx context.Context, r Reader, id string) (Page, error) {
 		}
 		if p.Chain, p.ChainMore, err = s.chain(ctx, tx, "item", id, -1, chainLength); err != nil {
 			return err
+		}
+		if place, there, err := tx.PlaceOf(ctx, id); err != nil {
+			return fmt.Errorf("find place of %s: %w", id, err)
+		} else if there {
+			if p.Seal, err = seal(ctx, tx, place.Accession); err != nil {
+				return fmt.Errorf("read seal of %s: %w", place.Accession, err)
+			}
 		}
 		all, err := tx.Derivatives(ctx, id)
 		if err != nil {

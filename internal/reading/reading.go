@@ -62,6 +62,8 @@ type Service struct {
 
 	mu   sync.Mutex
 	seen map[string]time.Time // visits and things whose event is committed
+	// ticks are stretches of the custody record that one tick of the transparency log took in first, by where they end.
+	ticks []stretch
 }
 
 // New makes the room.
