@@ -260,6 +260,12 @@ func TestVeiledProofs(t *testing.T) {
 	check(false, depth, root, nil, []Hash{root}, "no places: the root proves nothing")
 	check(false, depth, root, []place{{1 << depth, data[0]}}, veiledProof(depth, data, veil, 0), "a place outside the tree")
 	check(false, depth+1, root, at(3, 20), proof, "another depth")
+	// A tree in which the last hash of the proof is zero: leaving it out is not the same.
+	zero := append(bytesOf(proof[:len(proof)-1]), Hash{})
+	f := folder{proof: zero}
+	zeroRoot := f.fold(depth, 0, at(3, 20))
+	check(true, depth, zeroRoot, at(3, 20), zero, "the last hash is zero")
+	check(false, depth, zeroRoot, at(3, 20), zero[:len(zero)-1], "the last hash is zero and left out")
 	golden(t, "veiled.json", vectors)
 }
 

@@ -687,6 +687,10 @@ func refused() []vector {
 	w("one key under two names, and two are wanted", twoNames(), vectorOptions{Witnesses: []string{twoNamesKey("one.example"), twoNamesKey("two.example")}, Quorum: 2})
 	w("the same witness given twice, and two are wanted", smallScope(), vectorOptions{Witnesses: []string{witnessVKey(0), witnessVKey(0)}, Quorum: 2})
 	w("a key of the witness under another name was given", smallScope(), vectorOptions{Witnesses: []string{twoNamesKey("one.example")}})
+	w("a cosignature of one byte", smallScope(), none, lines(0, func(_ string, l []string) []string {
+		l[1] = editSignature(l[1], func(s []byte) []byte { return s[:1] })
+		return l
+	}))
 
 	// time
 	tm := func(why string, o vectorOptions, f func(i int, text string) []StampToken) {
