@@ -239,3 +239,66 @@ func TestUpgradeWhileAway(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A calendar is asked as long as its promise is open, and what it answers besides a block is not taken in.
+func TestCalendarIsAskedOnlyForNews(t *testing.T) {
+	t.Parallel()
+	asked, url := 0, ""
+	block := []byte{0x08, 0x00, 0x05, 0x88, 0x96, 0x0d, 0x73, 0xd7, 0x19, 0x01, 1, 7}
+	promise := func() []byte {
+		return slices.Concat([]byte{0x00, 0x83, 0xdf, 0xe3, 0x0d, 0x2e, 0xf9, 0x0c, 0x8e, byte(len(url) + 1), byte(len(url))}, []byte(url))
+	}
+	reply := func() []byte { return append([]byte{0xf0, 1, 'a'}, promise()...) } // another promise: no news
+	url = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_, _ = w.Write(promise())
+			return
+		}
+		asked++
+		_, _ = w.Write(reply())
+	})
+	c := timestamp.Calendar{URL: url}
+	p, err := c.Submit(t.Context(), [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, s, err := c.Upgrade(t.Context(), p)
+	if err != nil || s.State != timestamp.Pending || !bytes.Equal(same, p) || asked != 1 {
+		t.Fatalf("%+v, %v, asked %d times", s, err, asked)
+	}
+	reply = func() []byte {
+		return slices.Concat([]byte{0xff}, promise(), []byte{0xff, 0xf0, 1, 'a'}, promise(), block)
+	}
+	longer, s, err := c.Upgrade(t.Context(), p)
+	if err != nil || s.Block != 7 || asked != 2 {
+		t.Fatalf("%+v, %v, asked %d times", s, err, asked)
+	}
+	if ends, err := verify.Attestations(longer, [32]byte{1}); err != nil || len(ends) != 2 {
+		t.Errorf("%d ends: %v", len(ends), err)
+	}
+	if again, _, err := c.Upgrade(t.Context(), longer); err != nil || asked != 2 || !bytes.Equal(again, longer) {
+		t.Errorf("%v, asked %d times", err, asked)
+	}
+}
+
+// Of two blocks the lowest that holds counts, and it alone is left.
+func TestLowestBlockIsKept(t *testing.T) {
+	t.Parallel()
+	digest := [32]byte{1}
+	end := func(height byte) []byte {
+		return []byte{0x00, 0x05, 0x88, 0x96, 0x0d, 0x73, 0xd7, 0x19, 0x01, 1, height}
+	}
+	proof := slices.Concat([]byte("\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"), digest[:], []byte{0xff}, end(9), []byte{0xff}, end(8), end(7))
+	kept, s, err := timestamp.Judge(t.Context(), proof, digest, blocks{7: {2}, 8: digest, 9: digest})
+	if err != nil || s.State != timestamp.Confirmed || s.Block != 8 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	ends, err := verify.Attestations(kept, digest)
+	if err != nil || len(ends) != 1 || ends[0].Height != 8 {
+		t.Errorf("%+v, %v", ends, err)
+	}
+	// One of them out of reach: the other is still good.
+	if _, s, err := timestamp.Judge(t.Context(), proof, digest, blocks{9: digest}); err != nil || s.State != timestamp.Confirmed || s.Block != 9 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
