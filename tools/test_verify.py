@@ -427,12 +427,21 @@ class Refusals(unittest.TestCase):
         bundle["statements"] = bundle["statements"] * 2
         self.assertEqual(v.verify(encode(bundle, made.key))["failed"], "format")
 
+    def test_segments(self):
+        made = make()
+        bundle = json.loads(json.dumps(made.bundles["item"]))
+        bundle["opening"]["segments"][-1]["index"] = str(1 << 24)
+        self.assertEqual(v.verify(encode(bundle, made.key))["failed"], "format")
+        bundle["opening"]["segments"][-1] |= {"index": "3", "length": "1048577"}
+        self.assertEqual(v.verify(encode(bundle, made.key))["failed"], "format")
+
     def test_notes(self):
         key, witness = Key("a.example", "a"), Key("w.example", "w", 4)
         line = key.line("a\nb\n")
         self.refuses("control", v.signed_note, "a\x01\nb\n\n" + line, 2)
         self.refuses("control", v.signed_note, "a\r\nb\n\n" + line, 2)
         self.refuses("empty line", v.signed_note, "\nb\n\n" + line, 2)
+        self.refuses("too short", v.signed_note, "a\nb\n\n\u2014 a.example AAAAAA==\n", 2)
         self.refuses("wrong number", v.signed_note, "a\nb\nc\n\n" + line, 2)
         self.refuses("wrong number", v.signed_note, "a\nb\n\n" + line[:-1], 2)
         rows, signatures = v.signed_note("a\nb\n\n" + line, 2)
@@ -465,6 +474,8 @@ class Refusals(unittest.TestCase):
         self.refuses("another kind", v.check_signature, key, rsa, "sha256", signature, b"")
         self.refuses("not known", v.check_signature, key, named("1.2.840.113549.1.1.5"), None, signature, b"")
         self.refuses("does not verify", v.check_signature, key, ecdsa_sha256, None, signature, b"")
+        curve = der(0x30, named("1.2.840.10045.2.1", der(6, v.oid("1.3.132.0.10"))), der(3, b"\0" + generator))
+        self.refuses("curve", v.check_signature, curve, ecdsa_sha256, None, signature, b"")
         small = der(0x30, named("1.2.840.113549.1.1.1"), der(3, b"\0" + der(0x30, der(2, b"\1" * 128), b"\2\1\3")))
         self.refuses("out of range", v.check_signature, small, rsa, "sha256", b"", b"")
         self.refuses("parameters", v.algorithm_of, v.Der.whole(named("1.2.840.10045.4.3.2", der(4, b""))))
