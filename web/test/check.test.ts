@@ -7,7 +7,8 @@ import { choose, inBrowser, inPage } from '../src/check/ed25519';
 import { fileDigest, type Progress } from '../src/check/filehash';
 import { hashes, unveiled } from '../src/check/merkle';
 import { checkOpenTimestamps } from '../src/check/ots';
-import { checkToken, fromPem } from '../src/check/rfc3161';
+import { one } from '../src/check/der';
+import { certificate, checkToken, fromPem, readInfo, verifySignature } from '../src/check/rfc3161';
 import { cosignature, cosigned, plain, readKey, readNote, signed } from '../src/check/note';
 import { plainly } from '../src/check/plainly';
 import { existed, readEvent, steps, verify, type Facts, type Mark, type Options } from '../src/check/verify';
@@ -203,6 +204,85 @@ describe('the date by which something existed', () => {
     ['a later checkpoint contains the tick', of(1, [mark(9, 'a', 'witness', true)], [mark(7, 'a', 'witness', true)]), { at: 7, who: ['a'], checked: true }],
   ] as const)('%s', (_, facts, want) => { expect(existed(facts, 0)).toEqual(want); });
   it('takes nothing from a checkpoint before the tick', () => { expect(existed(of(1, [mark(1, 'a', 'witness', true)], []), 1)).toBeNull(); });
+});
+
+// Rules for which a whole token is hard to make: the pieces are made here.
+describe('pieces of a time stamp', () => {
+  const der = (tag: number, ...parts: (Uint8Array | number[])[]): Uint8Array<ArrayBuffer> => {
+    const body = parts.flatMap((p) => [...p]);
+    const length = body.length < 128 ? [body.length] : body.length < 256 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 255];
+    return Uint8Array.from([tag, ...length, ...body]);
+  };
+  const sha256 = der(0x30, [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01]);
+  const imprint = new Uint8Array(32).fill(7);
+  const info = (time: string, algorithm = sha256, ...more: Uint8Array[]) => der(0x30, [2, 1, 1], [6, 1, 42], der(0x30, algorithm, der(4, imprint)), [2, 1, 5], der(0x18, utf8(time)), ...more);
+
+  it.each(['20260115120000Z', '20000101000000Z', '20260115120000.123456789Z'])('reads the time %s', (t) => { expect(readInfo(info(t), imprint).at.ms).toBe(Date.parse(t.replace(/^(....)(..)(..)(..)(..)(..).*$/, '$1-$2-$3T$4:$5:$6Z'))); });
+  it.each(['19991231235959Z', '20260115120000', '20260115120000.Z', '20260115120000.10Z', '20260115120000+0000', '20260230120000Z', '20260115240000Z', '20260115120000.1234567891Z', '202601151200Z'])('refuses the time %s', (t) => { expect(() => readInfo(info(t), imprint)).toThrow(); });
+  it('refuses parameters of a digest that are not NULL', () => {
+    const id = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+    expect(() => readInfo(info('20260115120000Z', der(0x30, id, [5, 0])), imprint)).not.toThrow();
+    for (const p of [[5, 1, 0], [2, 1, 0], [5, 0, 5, 0]]) expect(() => readInfo(info('20260115120000Z', der(0x30, id, p)), imprint)).toThrow();
+  });
+  it.each([[[0x30, 3, 2, 1, 59], true], [[0x30, 3, 2, 1, 60], false], [[0x30, 3, 2, 1, 0xff], false], [[0x30, 3, 0x80, 1, 0], false], [[0x30, 4, 0x80, 2, 3, 0xe7], true], [[0x30, 4, 0x80, 2, 3, 0xe8], false], [[1, 1, 0xff], true], [[1, 1, 0], false], [[1, 1, 1], false]] as const)(
+    'accuracy or ordering %j: %s', (bytes, ok) => {
+      const read = () => readInfo(info('20260115120000Z', sha256, Uint8Array.from(bytes)), imprint);
+      if (ok) expect(read).not.toThrow();
+      else expect(read).toThrow();
+    });
+  it('refuses a token that is too long before it reads it', async () => { await expect(checkToken(new Uint8Array(65_537), imprint, [])).rejects.toThrow('too long'); });
+
+  it('takes RSA from 2048 bits, with one digest', async () => {
+    const message = utf8('x');
+    for (const [bits, ok] of [[1024, false], [2048, true]] as const) {
+      const pair = await crypto.subtle.generateKey({ name: 'RSASSA-PKCS1-v1_5', modulusLength: bits, publicExponent: Uint8Array.of(1, 0, 1), hash: 'SHA-256' }, true, ['sign', 'verify']);
+      const key = one(new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey)));
+      const signature = new Uint8Array(await crypto.subtle.sign('RSASSA-PKCS1-v1_5', pair.privateKey, message));
+      const check = (name: string, digest: string) => verifySignature(key, name, digest, signature, message);
+      if (!ok) { await expect(check('1.2.840.113549.1.1.11', 'SHA-256')).rejects.toThrow('too short'); continue; }
+      expect(await check('1.2.840.113549.1.1.11', 'SHA-256')).toBe(true);
+      expect(await check('1.2.840.113549.1.1.1', 'SHA-256')).toBe(true);
+      expect(await check('1.2.840.113549.1.1.1', 'SHA-512')).toBe(false);
+      await expect(check('1.2.840.113549.1.1.11', 'SHA-512')).rejects.toThrow('two digests');
+      for (const name of ['1.2.840.113549.1.1.5', '1.2.840.113549.1.1.10', '1.2.840.10045.4.3.2']) await expect(check(name, 'SHA-256')).rejects.toThrow();
+    }
+  });
+  it('takes ECDSA in its one spelling', async () => {
+    const message = utf8('x');
+    const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+    const key = one(new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey)));
+    const raw = new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, pair.privateKey, message));
+    const number = (b: Uint8Array) => { let v = [...b]; while (v.length > 1 && v[0] === 0) v = v.slice(1); return der(2, v[0]! & 0x80 ? [0, ...v] : v); };
+    const r = number(raw.subarray(0, 32)), s = number(raw.subarray(32));
+    const check = (signature: Uint8Array<ArrayBuffer>) => verifySignature(key, '1.2.840.10045.4.3.2', 'SHA-256', signature, message);
+    expect(await check(der(0x30, r, s))).toBe(true);
+    expect(await check(der(0x30, s, r))).toBe(false);
+    const negative = der(2, [0xff, ...raw.subarray(0, 31)].map((v, i) => (i === 1 ? v & 0x7f : v)));
+    const wide = der(2, [1, ...raw.subarray(0, 32)]);
+    for (const bad of [der(0x30, negative, s), der(0x30, wide, s), der(0x30, r), der(0x30, r, s, s), der(0x30, der(2, [0, 0, ...raw.subarray(0, 32)]), s), der(0x31, r, s), Uint8Array.from([...der(0x30, r, s), 0])]) await expect(check(bad)).rejects.toThrow();
+  });
+  it('reads certificates of version 3 only, with each extension once', () => {
+    const root = fromPem(readFileSync(at('time/root.pem'), 'utf8'))[0]!;
+    const patched = (find: number[], to: number[]) => {
+      const i = root.findIndex((_, k) => find.every((v, j) => root[k + j] === v));
+      expect(i).toBeGreaterThan(0);
+      const copy = root.slice();
+      copy.set(to, i);
+      return copy;
+    };
+    expect(() => certificate(root)).not.toThrow();
+    expect(() => certificate(patched([0xa0, 3, 2, 1, 2], [0xa0, 3, 2, 1, 1]))).toThrow('version');
+    expect(certificate(root).extensions.has('2.5.29.19') && certificate(root).extensions.has('2.5.29.15')).toBe(true);
+    expect(() => certificate(patched([6, 3, 0x55, 0x1d, 0x0f], [6, 3, 0x55, 0x1d, 0x13]))).toThrow('twice');
+  });
+});
+
+it('refuses a clip with the number 0, and a file that is too large', async () => {
+  const second = readFileSync(at('clip-second.json'), 'utf8');
+  expect(second).toContain('"number":"2"');
+  expect((await verify(utf8(second.replace('"number":"2"', '"number":"0"')))).failed).toBe('format');
+  const large = await verify(new Uint8Array(16 * 1024 * 1024 + 1));
+  expect([large.failed, large.steps[0]?.text]).toEqual(['format', 'file: larger than 16 MiB']);
 });
 
 describe('an event', () => {

@@ -115,8 +115,8 @@ function flat(signature: Bytes, bytes: number): Bytes {
   return out;
 }
 
-// verify checks a signature by a public key (5); digest is the one named beside, which has to be that of the algorithm if it names one.
-async function verify(key: Node, name: string, digest: string, signature: Bytes, message: Bytes): Promise<boolean> {
+// verifySignature checks a signature by a public key (5); digest is the one named beside, which has to be that of the algorithm if it names one.
+export async function verifySignature(key: Node, name: string, digest: string, signature: Bytes, message: Bytes): Promise<boolean> {
   const known = algorithms[name] ?? no('a signature algorithm that is not allowed here');
   if (known.digest && digest && known.digest !== digest) no('two digests are named');
   const hash = known.digest || digest || no('no digest is named');
@@ -176,7 +176,7 @@ const valid = (c: Certificate, at: Moment) => !later(c.from, at) && !later(at, c
 type Info = { at: Moment; tsa: Bytes | null };
 
 // readInfo reads TSTInfo (2).
-function readInfo(raw: Bytes, imprint: Bytes): Info {
+export function readInfo(raw: Bytes, imprint: Bytes): Info {
   const l = seq(raw, 'time-stamp');
   need(l.small() === 1, 'the time-stamp has another version');
   l.oid();
@@ -315,7 +315,7 @@ export async function checkToken(der: Bytes, imprint: Bytes, roots: Bytes[]): Pr
   // 5
   const message = attributes.raw.slice();
   message[0] = 0x31;
-  need(await verify(signer.key, signatureAlgorithm, digest.name, signature, message), 'the signature does not hold');
+  need(await verifySignature(signer.key, signatureAlgorithm, digest.name, signature, message), 'the signature does not hold');
   // 6
   need(valid(signer, at), 'the certificate of the signer was not valid at that time');
   const purpose = purposes(signer);
@@ -363,7 +363,7 @@ async function climb(signer: Certificate, certificates: Certificate[], roots: Ce
       if (chain.some((x) => equal(x.raw, c.raw)) || !same(c.subject, here.issuer) || !mayIssue(c, chain.length - 1)) continue;
       if (++tries > 64) no('too many chains to try');
       // An algorithm or a key that is not known here is one that does not verify: another certificate may.
-      const held = await verify(c.key, algorithm(here.algorithm), '', here.signature, here.tbs.raw).catch((e: unknown) => { if (e instanceof Der) return false; throw e; });
+      const held = await verifySignature(c.key, algorithm(here.algorithm), '', here.signature, here.tbs.raw).catch((e: unknown) => { if (e instanceof Der) return false; throw e; });
       if (held && await up([...chain, c])) return true;
     }
     return false;
