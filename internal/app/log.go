@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"zapis/internal/anchor"
 	"zapis/internal/archive"
@@ -57,8 +58,12 @@ func (a *App) openAnchor() (*anchor.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	var headers timestamp.Headers
+	if c.BlockHeaders != "" {
+		headers = &blockHeaders{name: c.BlockHeaders}
+	}
 	for _, t := range calendars {
-		o.Authorities = append(o.Authorities, anchor.TimeCalendar{Called: t.Name, Asks: timestamp.Calendar{URL: t.URL}})
+		o.Authorities = append(o.Authorities, anchor.TimeCalendar{Called: t.Name, Asks: timestamp.Calendar{URL: t.URL, Headers: headers}})
 	}
 	if c.Publish != "" {
 		o.Publish = func(ctx context.Context) (anchor.Target, func() error, error) { return a.PublishTarget(ctx, c.Publish) }
@@ -80,6 +85,28 @@ func readRoots(name string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("read time_roots: %w: no certificate in it", archive.ErrInvalid)
 	}
 	return pool, nil
+}
+
+// blockHeaders opens the file of Bitcoin block headers when a proof has reached a block, which is seldom: the whole chain is checked each
+// time, so that a file which grew or was replaced meanwhile is believed for what it is now.
+type blockHeaders struct{ name string }
+
+// MerkleRoot implements timestamp.Headers.
+func (b *blockHeaders) MerkleRoot(ctx context.Context, height int64) (root [32]byte, at time.Time, err error) {
+	f, err := os.Open(b.name)
+	if err != nil {
+		return root, at, bare("read block_headers", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return root, at, bare("read block_headers", err)
+	}
+	h, err := timestamp.OpenHeaders(ctx, f, info.Size(), timestamp.Genesis)
+	if err != nil {
+		return root, at, err
+	}
+	return h.MerkleRoot(ctx, height)
 }
 
 // PublishTarget opens a place for publishing, an absolute folder or s3://…, for this process alone: archive.ErrBusy while another

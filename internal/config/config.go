@@ -50,7 +50,8 @@ type Config struct {
 	Quorum          int           `key:"quorum" doc:"How many of the witnesses are wanted on a checkpoint; 0: all."`
 	TimeAuthorities string        `key:"time_authorities" doc:"RFC 3161 authorities that stamp every checkpoint: name=https://…, separated by spaces. The names are published."`
 	TimeRoots       string        `key:"time_roots" doc:"File with the root certificates (PEM) of the time authorities. Without it no stamp is ever called confirmed."`
-	Calendars       string        `key:"calendars" doc:"OpenTimestamps calendars: addresses, separated by spaces. They see a digest with a random part, never a checkpoint."`
+	Calendars       string        `key:"calendars" doc:"OpenTimestamps calendars: the addresses that they write into proofs, separated by spaces. They see a digest with a random part, never a checkpoint."`
+	BlockHeaders    string        `key:"block_headers" doc:"File with all Bitcoin block headers from the first on, 80 bytes each, as a node can write it. Without it no OpenTimestamps proof is ever called confirmed."`
 	Publish         string        `key:"publish" doc:"Folder (absolute) or s3://… where every checkpoint is published by itself; empty: only by zapis log publish."`
 	Log             string        `key:"log_level" doc:"Least important line the logger writes: debug, info, warn or error."`
 	Unisolated      bool          `key:"allow_unisolated_media" doc:"true lets outside media programs run on a machine that cannot isolate them. Dangerous with hostile files."`
