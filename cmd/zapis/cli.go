@@ -41,6 +41,7 @@ type cli struct {
 	Scope      scopeCmd      `cmd:"" help:"Seal accessions and state how much the archive holds, so that anybody can check it."`
 	Clip       clipCmd       `cmd:"" help:"Cut clips for publication and state where they come from."`
 	Proof      proofCmd      `cmd:"" help:"Write bundles by which anybody can check a scope, a clip or an item, without an archive."`
+	Erase      eraseCmd      `cmd:"" help:"Erase an item for good, when two people agree."`
 	Fixity     fixityCmd     `cmd:"" help:"Check that the bytes held are the bytes received."`
 	Fsck       fsckCmd       `cmd:"" help:"Cross-check database, vault and custody record."`
 	VaultCmd   vaultCmd      `cmd:"" name:"vault" help:"Keys, replica and check of the vault."`

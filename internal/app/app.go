@@ -17,6 +17,7 @@ import (
 	"zapis/internal/archive"
 	"zapis/internal/custody"
 	"zapis/internal/derive"
+	"zapis/internal/erase"
 	"zapis/internal/fixity"
 	"zapis/internal/ingest"
 	"zapis/internal/job"
@@ -78,6 +79,7 @@ type App struct {
 	Reading  *reading.Service
 	Anchor   *anchor.Service // the transparency log
 	Proof    *proof.Service
+	Erase    *erase.Service
 	Program  string // identifier of the software agent
 	Agent    string // identifier of who acts
 
@@ -222,6 +224,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if a.Anchor, err = a.openAnchor(); err != nil {
+		return err
+	}
+	if a.Erase, err = a.openErase(); err != nil {
 		return err
 	}
 	if !o.Workers {

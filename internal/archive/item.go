@@ -78,6 +78,8 @@ type Item struct {
 	Anomalies      int
 	Difficulty     int // 0–3; -1 not judged
 	Copies         int // files found with these bytes
+
+	Erasing bool // two people agreed to erase it: nobody is shown it any more. Read only
 }
 
 // Reference is how people name an item aloud: Z, accession number, item number.

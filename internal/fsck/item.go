@@ -52,7 +52,6 @@ var statements = []struct{ code, kind, text, sql string }{
 		SELECT o.id FROM object o WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.object_id = o.id)
 			AND NOT EXISTS (SELECT 1 FROM derivative d WHERE d.object_id = o.id)
 			AND NOT EXISTS (SELECT 1 FROM clip c WHERE c.object_id = o.id)
-			AND NOT EXISTS (SELECT 1 FROM clip c WHERE c.object_id = o.id)
 			AND NOT EXISTS (SELECT 1 FROM accession a WHERE a.manifest_object = o.id) AND (o.kind <> 'manifest' OR o.state <> 'erased') ORDER BY o.id`},
 	{"object-segments", "object", "its segments do not add up to its size, or are not counted from 0", `
 		SELECT o.id FROM object o LEFT JOIN segment s ON s.object_id = o.id GROUP BY o.id, o.size
@@ -69,9 +68,6 @@ var statements = []struct{ code, kind, text, sql string }{
 	{"manifest-object", "accession", "the object of its manifest is gone, or has another digest, envelope or kind", `
 		SELECT a.id FROM accession a LEFT JOIN object o ON o.id = a.manifest_object
 		WHERE a.state = 'closed' AND (o.id IS NULL OR a.manifest_sha256 IS NULL OR o.sha256 <> a.manifest_sha256 OR o.envelope_id <> a.manifest_envelope OR o.kind <> 'manifest') ORDER BY a.id`},
-	{"clip-object", "clip", "its object is gone, or has another digest, size, envelope or kind", `
-		SELECT c.id FROM clip c LEFT JOIN object o ON o.id = c.object_id
-		WHERE o.id IS NULL OR o.sha256 <> c.sha256 OR o.size <> c.bytes OR o.envelope_id <> c.envelope_id OR o.kind <> 'clip' ORDER BY c.id`},
 	{"clip-statement", "clip", "its statement or that of its scope is gone or of another kind", `
 		SELECT c.id FROM clip c LEFT JOIN statement s ON s.id = c.statement_id LEFT JOIN statement t ON t.id = c.scope_statement_id
 		WHERE s.id IS NULL OR t.id IS NULL OR s.kind <> 'clip' OR t.kind <> 'scope' ORDER BY c.id`},

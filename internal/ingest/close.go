@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -15,7 +16,10 @@ import (
 	"zapis/internal/vault"
 )
 
-// everything is the scope of the archive's own acts; erased items keep their digest.
+// receiptAfterErasure is how what is left of a receipt after an erasure is told from a receipt (docs/design/receipt.md).
+const receiptAfterErasure = `"format":"zapis receipt after erasure"`
+
+// everything is the scope of the archive's own acts; erased items are not in it.
 var everything = archive.Scope{All: true, MaxDifficulty: -1, Quarantined: true}
 
 // Close closes an accession for good: the manifest is written and sealed, and one transaction records its object, the
@@ -53,6 +57,11 @@ func (s *Service) Receipt(ctx context.Context, accession string) (Receipt, []byt
 	}
 	if a.State != archive.AccessionClosed {
 		return Receipt{}, nil, fmt.Errorf("receipt of %s: %w: the accession is open", accession, archive.ErrConflict)
+	}
+	if bytes.Contains(a.Receipt, []byte(receiptAfterErasure)) {
+		return Receipt{}, nil, archive.Explain(fmt.Errorf("receipt of %s: %w: an item was erased", accession, archive.ErrConflict),
+			"An item of this accession was erased, and what its receipt said of all files together with it.",
+			"Receipts that were handed out before stay valid; the tally is still shown with the accession.")
 	}
 	r, err := VerifyReceipt(a.Receipt, s.o.Verifier)
 	if err != nil {
@@ -198,6 +207,13 @@ func (s *Service) writeManifest(ctx context.Context, w io.Writer, a archive.Acce
 		for p, err := range tx.Manifest(ctx, a.ID) {
 			if err != nil {
 				return err
+			}
+			if p.Item != "" && len(p.Sealed) == 0 {
+				// Its item was erased: nothing is left of where it came from.
+				if err := m.erased(p); err != nil {
+					return err
+				}
+				continue
 			}
 			origin, err := s.o.Record.Open(p.ID, p.Sealed)
 			if err != nil {

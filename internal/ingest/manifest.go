@@ -101,6 +101,25 @@ func (m *manifestWriter) add(p archive.Provenance, origin []byte, digest []byte)
 	return m.line(o)
 }
 
+// erased writes what is left of the line of an erased item.
+func (m *manifestWriter) erased(p archive.Provenance) error {
+	if p.Seq != m.next {
+		return fmt.Errorf("manifest line %d: %w: line %d was expected", p.Seq, archive.ErrIntegrity, m.next)
+	}
+	m.next++
+	m.tally.Found++
+	m.tally.Bytes += p.Size
+	switch p.Outcome {
+	case archive.OutcomeReceived:
+		m.tally.Received++
+	case archive.OutcomeDuplicate:
+		m.tally.Duplicates++
+	default:
+		return fmt.Errorf("manifest line %d: %w: an item was erased that it does not hold", p.Seq, archive.ErrIntegrity)
+	}
+	return m.line(object{"item": p.Item, "outcome": "erased", "provenance": p.ID, "seq": strconv.FormatInt(p.Seq, 10)})
+}
+
 // end writes the last line and gives the tally and the digests of all files, sorted.
 func (m *manifestWriter) end() (archive.Tally, FileSet, error) {
 	t := m.tally

@@ -42,6 +42,10 @@ const (
 	Ingest          Action = "ingest"
 	CloseAccession  Action = "close accession"
 
+	// Erasing takes two people: one asks, another one agrees. That they are two is for who does it.
+	RequestErasure Action = "request erasure"
+	ApproveErasure Action = "approve erasure"
+
 	// The machine room.
 	ViewJobs    Action = "view jobs"
 	ManageJobs  Action = "manage jobs"
@@ -56,7 +60,7 @@ const (
 func Actions() []Action {
 	return []Action{
 		Enter, ManageSelf, Browse, ViewItem, Look, ViewOrigin, ViewCustody, Extract, ListAccessions, ViewAccession, ViewFailures,
-		CreateAccession, Ingest, CloseAccession, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
+		CreateAccession, Ingest, CloseAccession, RequestErasure, ApproveErasure, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
 	}
 }
 
@@ -77,7 +81,8 @@ type Object struct {
 	Accession string
 	// Set for an item and what is made from it.
 	ItemState  archive.ItemState
-	Difficulty int // 0–3; -1 not judged
+	Erasing    bool // two people agreed to erase it
+	Difficulty int  // 0–3; -1 not judged
 	// Set for an accession.
 	AccessionState archive.AccessionState
 	// Owner of a thing that belongs to one person, such as a passkey.
@@ -86,7 +91,7 @@ type Object struct {
 
 // ItemObject gives the object of an item.
 func ItemObject(i archive.Item) Object {
-	return Object{Accession: i.Accession, ItemState: i.State, Difficulty: i.Difficulty}
+	return Object{Accession: i.Accession, ItemState: i.State, Erasing: i.Erasing, Difficulty: i.Difficulty}
 }
 
 // AccessionObject gives the object of an accession.
@@ -143,6 +148,8 @@ var need = map[Action]int{
 	CreateAccession: 2,
 	Ingest:          2,
 	CloseAccession:  2,
+	RequestErasure:  2,
+	ApproveErasure:  2,
 	Extract:         2,
 	ViewJobs:        2,
 	ManageJobs:      2,
@@ -203,7 +210,7 @@ func Decide(s Subject, a Action, o Object) Decision {
 		if o.Owner != s.Agent {
 			return Decision{Hide: true, Reason: "not the owner"}
 		}
-	case ViewItem, ViewOrigin, ViewCustody, Look, Extract:
+	case ViewItem, ViewOrigin, ViewCustody, Look, Extract, RequestErasure, ApproveErasure:
 		return decideItem(sc, a, o)
 	case ViewAccession, ViewFailures:
 		if !inScope(sc, o.Accession) {
@@ -228,6 +235,9 @@ func decideItem(sc archive.Scope, a Action, o Object) Decision {
 	}
 	if sc.MaxDifficulty >= 0 && max(o.Difficulty, 0) > sc.MaxDifficulty {
 		return Decision{Hide: true, Reason: "harder than granted"}
+	}
+	if o.Erasing {
+		return Decision{Hide: true, Reason: "being erased"}
 	}
 	switch o.ItemState {
 	case archive.ItemSealed, archive.ItemBrowsable, archive.ItemReady, archive.ItemExplained:

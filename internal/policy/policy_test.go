@@ -28,12 +28,12 @@ var oracleMay = map[archive.Role]map[Action]bool{
 	},
 	archive.RoleArchivist: {
 		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
-		ViewOrigin: true, Extract: true, ViewFailures: true, CreateAccession: true, Ingest: true, CloseAccession: true, ViewJobs: true, ManageJobs: true,
+		ViewOrigin: true, Extract: true, ViewFailures: true, CreateAccession: true, Ingest: true, CloseAccession: true, RequestErasure: true, ApproveErasure: true, ViewJobs: true, ManageJobs: true,
 		ViewHealth: true, CheckFixity: true,
 	},
 	archive.RoleAdmin: {
 		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
-		ViewOrigin: true, Extract: true, ViewFailures: true, CreateAccession: true, Ingest: true, CloseAccession: true, ViewJobs: true, ManageJobs: true,
+		ViewOrigin: true, Extract: true, ViewFailures: true, CreateAccession: true, Ingest: true, CloseAccession: true, RequestErasure: true, ApproveErasure: true, ViewJobs: true, ManageJobs: true,
 		ViewHealth: true, CheckFixity: true, ManagePeople: true,
 	},
 }
@@ -70,7 +70,10 @@ func oracle(s Subject, a Action, o Object) bool {
 		return reach
 	case Ingest, CloseAccession:
 		return reach && o.AccessionState == "open"
-	case ViewItem, ViewCustody, ViewOrigin, Look, Extract:
+	case ViewItem, ViewCustody, ViewOrigin, Look, Extract, RequestErasure, ApproveErasure:
+		if o.Erasing {
+			return false
+		}
 		if !reach || difficulty > hardest && !(role == archive.RoleAdmin) {
 			return false
 		}
@@ -98,7 +101,7 @@ func TestEveryRoleActionState(t *testing.T) {
 							for _, as := range accStates {
 								for _, d := range []int{-1, 0, 1, 2, 3} {
 									for _, owner := range []string{"ag_1", "ag_2", ""} {
-										o := Object{Accession: acc, ItemState: st, AccessionState: as, Difficulty: d, Owner: owner}
+										o := Object{Accession: acc, ItemState: st, AccessionState: as, Difficulty: d, Owner: owner, Erasing: n%3 == 2}
 										got := Decide(s, a, o)
 										if got.Allow != oracle(s, a, o) {
 											t.Fatalf("%+v %q %+v: policy says %v (%s), the oracle the opposite", s, a, o, got.Allow, got.Reason)
@@ -135,7 +138,7 @@ func TestRefusalsHide(t *testing.T) {
 			Accession: rapid.SampledFrom([]string{mine, theirs}).Draw(t, "acc"), ItemState: rapid.SampledFrom(states).Draw(t, "state"),
 			AccessionState: rapid.SampledFrom(accStates[:2]).Draw(t, "acc state"), Difficulty: rapid.IntRange(-1, 3).Draw(t, "difficulty"),
 		}
-		a := rapid.SampledFrom([]Action{ViewItem, Look, ViewOrigin, ViewCustody, Extract, ViewAccession, ViewFailures, Ingest, CloseAccession}).Draw(t, "action")
+		a := rapid.SampledFrom([]Action{ViewItem, Look, ViewOrigin, ViewCustody, Extract, RequestErasure, ApproveErasure, ViewAccession, ViewFailures, Ingest, CloseAccession}).Draw(t, "action")
 		d := Decide(s, a, o)
 		if d.Allow {
 			if d.Err() != nil {

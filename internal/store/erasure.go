@@ -117,6 +117,78 @@ func (tx *Tx) FinishErasure(ctx context.Context, id string, when time.Time) erro
 	return tx.moved(ctx, "finish", id, n, err)
 }
 
+// ErasableItem gives an item whatever its state, erased ones included, for those who erase; archive.ErrNotFound.
+func (tx *Tx) ErasableItem(ctx context.Context, id string) (archive.Item, error) {
+	return one(ctx, tx, scanItem, `SELECT `+itemColumns+` FROM item WHERE id = $1`, id)
+}
+
+// LockItem holds an item until the end of the transaction, so that no pass over it commits beside; archive.ErrNotFound.
+func (tx *Tx) LockItem(ctx context.Context, id string) error {
+	_, err := tx.lockItem(ctx, id)
+	return err
+}
+
+// ObjectsOfItem gives the sealed objects of an item: the original and every derivative that ever stood, by identifier.
+func (tx *Tx) ObjectsOfItem(ctx context.Context, item string) ([]archive.ObjectRef, error) {
+	return all(ctx, tx, scanRef, `SELECT object_id, envelope_id FROM item WHERE id = $1
+		UNION SELECT object_id, envelope_id FROM derivative WHERE item_id = $2 ORDER BY 1`, item, item)
+}
+
+func scanRef(s scanner) (r archive.ObjectRef, err error) {
+	err = s.Scan(&r.Object, &r.Envelope)
+	return r, err
+}
+
+// AccessionsOfItem gives the accessions in which the bytes of an item were found, by number.
+func (tx *Tx) AccessionsOfItem(ctx context.Context, item string) ([]archive.Accession, error) {
+	return all(ctx, tx, scanAccession, `SELECT `+accessionColumns+` FROM accession
+		WHERE id IN (SELECT accession_id FROM provenance WHERE item_id = $1) ORDER BY number`, item)
+}
+
+// EventsOfType gives the openings of a type that name a subject, in order.
+func (tx *Tx) EventsOfType(ctx context.Context, kind, id, eventType string) ([]Opening, error) {
+	at, err := all(ctx, tx, value[int64], `SELECT DISTINCT s.position FROM custody_subject s JOIN custody_opening o ON o.position = s.position
+		WHERE s.subject_id = $1 AND s.kind = $2 AND o.type = $3 ORDER BY 1`, id, kind, eventType)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Opening, len(at))
+	for i, p := range at {
+		if out[i], err = tx.Opening(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// ReplaceManifest puts another manifest and another receipt in the place of those of a closed accession, and takes what the
+// catalogue knows of the bytes of the former manifest away. archive.ErrConflict unless an erasure of an item that was found in
+// the accession is approved.
+func (tx *Tx) ReplaceManifest(ctx context.Context, accession string, manifest archive.ObjectRef, sha256, receipt []byte) error {
+	fail := func(err error) error { return fmt.Errorf("replace manifest of %s: %w", accession, err) }
+	was, err := tx.Accession(ctx, accession)
+	if err != nil {
+		return fail(err)
+	}
+	n, err := tx.exec(ctx, `UPDATE accession SET manifest_object = $1, manifest_envelope = $2, manifest_sha256 = $3, receipt = $4
+		WHERE id = $5 AND state = 'closed' AND EXISTS (SELECT 1 FROM provenance p JOIN erasure e ON e.item_id = p.item_id
+			WHERE p.accession_id = accession.id AND e.state = 'approved')`, manifest.Object, manifest.Envelope, sha256, receipt, accession)
+	if err == nil && n == 0 {
+		err = archive.ErrConflict
+	}
+	if err != nil {
+		return fail(err)
+	}
+	none := make([]byte, 32)
+	if _, err := tx.exec(ctx, `UPDATE segment SET plain_sha256 = $1 WHERE object_id = $2`, none, was.Manifest.Object); err != nil {
+		return fail(err)
+	}
+	if _, err := tx.exec(ctx, `UPDATE object SET sha256 = $1, state = 'erased' WHERE id = $2`, none, was.Manifest.Object); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
 // ErasablePositions gives the indexes of the events of the custody record that name an item, its derivatives or their
 // objects and whose openings are still there, in order.
 func (tx *Tx) ErasablePositions(ctx context.Context, item string) ([]int64, error) {

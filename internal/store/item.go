@@ -12,14 +12,16 @@ import (
 const itemColumns = `item.id, item.accession_id, item.accession_no, item.number, item.kind, item.state, item.reason, item.size,
 	item.sha256, item.object_id, item.envelope_id, item.received_at, item.recorded_at, item.recorded_source, item.duration,
 	item.width, item.height, item.frame_rate, item.format, item.codec, item.camera, item.micro, item.anomalies,
-	item.difficulty, item.copies`
+	item.difficulty, item.copies,
+	CASE WHEN item.state <> 'erased' AND EXISTS (SELECT 1 FROM erasure WHERE erasure.item_id = item.id AND erasure.state = 'approved') THEN 1 ELSE 0 END`
 
 func scanItem(s scanner) (i archive.Item, err error) {
-	var duration int64
+	var duration, erasing int64
 	err = s.Scan(&i.ID, &i.Accession, &i.AccessionNo, &i.Number, &i.Kind, &i.State, &i.Reason, &i.Size,
 		&i.SHA256, &i.Object.Object, &i.Object.Envelope, at{&i.ReceivedAt}, at{&i.RecordedAt}, &i.RecordedSource, &duration,
 		&i.Width, &i.Height, &i.FrameRate, &i.Format, &i.Codec, &i.Camera, &i.Micro, &i.Anomalies,
-		&i.Difficulty, &i.Copies)
+		&i.Difficulty, &i.Copies, &erasing)
+	i.Erasing = erasing != 0
 	i.Duration = time.Duration(duration) * time.Microsecond
 	return i, err
 }

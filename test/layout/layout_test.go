@@ -70,7 +70,7 @@ var (
 	nouns      = []string{"internal/archive", "internal/policy", "internal/commit"}
 	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
-	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading"}
+	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase"}
 )
 
 // activity may import nouns, policy and engines, never another activity nor an adapter.
@@ -96,7 +96,7 @@ var rules = []rule{
 	{part: "internal/anchor", may: slices.Concat(nouns, engines, []string{"internal/anchor", "internal/timestamp", "verify"}), never: backends},
 	{part: "internal/proof", may: slices.Concat(nouns, engines, []string{"internal/proof", "verify"}), never: backends},
 	{part: "internal/config", may: []string{"internal/archive"}},
-	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/web"})},
+	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/anchor", "internal/proof", "internal/web"})},
 }
 
 func init() {

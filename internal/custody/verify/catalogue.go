@@ -161,8 +161,12 @@ func (c *checker) unrecorded(ctx context.Context) error {
 // nameUnrecorded names things without an event, unless they were erased.
 func (c *checker) nameUnrecorded(ctx context.Context, kind string, ids []string) error {
 	things := map[string]Thing{}
-	if c.p != nil && len(ids) > 0 && kind != KindClosing && kind != KindAccession {
-		rows, err := c.catalogue.Things(ctx, kind, ids)
+	if c.p != nil && len(ids) > 0 && kind != KindAccession {
+		from := kind
+		if kind == KindClosing {
+			from = KindAccession // the event of the closing goes with an item: it says what all its files are
+		}
+		rows, err := c.catalogue.Things(ctx, from, ids)
 		if err != nil {
 			return c.unreadable(ctx, kind, err)
 		}
@@ -173,6 +177,10 @@ func (c *checker) nameUnrecorded(ctx context.Context, kind string, ids []string)
 	for _, id := range ids {
 		const text = "no event says how it came into the archive"
 		if t, ok := things[id]; ok {
+			if kind == KindClosing {
+				c.disagree(KindAccession, t, CodeUnrecorded, kind+" "+id, text)
+				continue
+			}
 			c.disagree(kind, t, CodeUnrecorded, kind+" "+id, text)
 			continue
 		}

@@ -498,7 +498,9 @@ CREATE TRIGGER custody_erased_no_stranger BEFORE INSERT ON custody_erased
     WHEN NOT EXISTS (
         SELECT 1 FROM erasure e JOIN item i ON i.id = e.item_id JOIN custody_subject s ON s.position = NEW.position
         WHERE e.id = NEW.erasure_id AND e.state = 'approved' AND (s.subject_id = i.id OR s.subject_id = i.object_id
-            OR EXISTS (SELECT 1 FROM derivative d WHERE d.item_id = i.id AND (d.id = s.subject_id OR d.object_id = s.subject_id))))
+            OR EXISTS (SELECT 1 FROM derivative d WHERE d.item_id = i.id AND (d.id = s.subject_id OR d.object_id = s.subject_id))
+            OR EXISTS (SELECT 1 FROM provenance p JOIN custody_opening o ON o.position = NEW.position
+                WHERE p.item_id = i.id AND p.accession_id = s.subject_id AND o.type = 'accession closing')))
 BEGIN
     SELECT RAISE(ABORT, 'custody_erased takes what an approved erasure covers');
 END;
