@@ -206,6 +206,16 @@ describe('the date by which something existed', () => {
   it('takes nothing from a checkpoint before the tick', () => { expect(existed(of(1, [mark(1, 'a', 'witness', true)], []), 1)).toBeNull(); });
 });
 
+it('refuses every beginning of a proof or token', async () => {
+  for (const s of json<Stamp[]>('time/index.json').filter((x) => x.ok && /^(good|block|pending|two-blocks)\.(ots|tst)$/.test(x.file))) {
+    const raw = readFileSync(at(`time/${s.file}`)), imprint = fromHex(s.imprint, 32)!;
+    for (let n = 0; n < raw.length; n += s.kind === 'rfc3161' ? 41 : 1) {
+      if (s.kind === 'opentimestamps') expect(() => checkOpenTimestamps(raw.slice(0, n), imprint), `${s.file} ${n}`).toThrow(/cut off|not an OpenTimestamps/);
+      else await expect(checkToken(raw.slice(0, n), imprint, []), `${s.file} ${n}`).rejects.toThrow();
+    }
+  }
+});
+
 // Rules for which a whole token is hard to make: the pieces are made here.
 describe('pieces of a time stamp', () => {
   const der = (tag: number, ...parts: (Uint8Array | number[])[]): Uint8Array<ArrayBuffer> => {
