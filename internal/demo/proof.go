@@ -139,7 +139,8 @@ func (d *demo) plainly(ctx context.Context, args ...string) error {
 		var problems bytes.Buffer
 		cmd.Stderr = &problems
 		out, err := cmd.Output()
-		for line := range strings.Lines(string(out)) {
+		plain, _, _ := strings.Cut(string(out), "\n\n") // what follows is for those who look closer
+		for line := range strings.Lines(plain) {
 			d.say("  %s", strings.TrimRight(line, "\n"))
 		}
 		if err != nil {
