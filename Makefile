@@ -37,7 +37,7 @@ bin/zapis: web
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/zapis ./cmd/zapis
 
 # The web part is built again only when one of its sources is newer than the last build.
-WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null) $(wildcard internal/web/locale/*.json)
 web: internal/web/asset/dist/manifest.json
 web/node_modules/.installed: web/package.json web/package-lock.json
 	cd web && npm ci --ignore-scripts --no-audit --no-fund
@@ -90,7 +90,7 @@ fault: setup-test build
 fuzz:
 	@for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz' || true); do \
-	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p; done; done
 
 docs: build ## regenerate what is generated under docs/reference
 	ZAPIS_UPDATE=1 $(GO) test ./test/layout ./internal/web ./cmd/zapis
