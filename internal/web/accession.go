@@ -17,6 +17,7 @@ func accessionView(a reading.Accession) template.Accession {
 		Items: a.Items, Browsable: a.States[archive.ItemBrowsable], Ready: a.States[archive.ItemReady], Explained: a.States[archive.ItemExplained], Waiting: a.States[archive.ItemSealed],
 		TroublesMore: a.More,
 	}
+	v.Seal = sealView(a.Seal)
 	if len(a.ManifestSHA256) > 0 {
 		v.ManifestSHA256 = hex.EncodeToString(a.ManifestSHA256)
 	}
@@ -48,5 +49,7 @@ func (s *Server) accessionPage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.page(w, r, "accession", "accessions", accessionView(a))
+	v := accessionView(a)
+	v.MaySeal = policy.Could(r.reader.Subject, policy.ViewHealth)
+	return s.page(w, r, "accession", "accessions", v)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"zapis/internal/anchor"
 	"zapis/internal/reading"
 	"zapis/internal/web/template"
 )
@@ -22,7 +23,16 @@ func (s *Server) healthPage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.page(w, r, "health", "health", s.healthView(h))
+	v := s.healthView(h)
+	if s.o.Log != nil {
+		st, err := s.o.Log.Status(r.Context(), anchor.StatusOptions{Checkpoints: 1})
+		if err != nil {
+			return err
+		}
+		v.Log = logHealth(st)
+		v.Lines = append(v.Lines, template.HealthLine{Code: "log", Level: v.Log.Level})
+	}
+	return s.page(w, r, "health", "health", v)
 }
 
 func (s *Server) healthView(h reading.Health) template.Health {

@@ -30,8 +30,14 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 		RecordedAt: p.RecordedAt, RecordedSource: p.RecordedSource, ReceivedAt: p.ReceivedAt, Day: p.SortTime().UTC().Format(time.DateOnly),
 		Duration: p.Duration, Size: p.Size, Width: p.Width, Height: p.Height, FrameRate: p.FrameRate, Format: p.Format, Codec: p.Codec, Camera: p.Camera,
 		Difficulty: p.Difficulty, SHA256: hex.EncodeToString(p.SHA256), Micro: p.Micro, ChainMore: p.ChainMore, Visit: p.Visit,
-		Derivatives: derivatives(p.Derivatives), Chain: foldSteps(p.Chain),
+		Derivatives: derivatives(p.Derivatives),
 	}
+	wit, err := s.witnesses(r.Context())
+	if err != nil {
+		return err
+	}
+	v.Chain = foldSteps(p.Chain, wit)
+	v.Seal = sealView(p.Seal)
 	for _, a := range p.Anomalies {
 		v.Anomalies = append(v.Anomalies, template.Anomaly(a))
 	}
@@ -67,25 +73,27 @@ func metaJSON(b []byte) json.RawMessage {
 	return json.RawMessage(b)
 }
 
-func step(e reading.Entry) template.Step {
+func step(e reading.Entry, wit witnesses) template.Step {
 	name := e.Name
 	if name == "" {
 		name = e.Agent
 	}
 	return template.Step{
 		Type: e.Type, Outcome: string(e.Outcome), At: e.Time, Count: 1, Agent: name, Tool: e.Tool, Index: e.Index, Checked: e.Proved, Checkpoint: e.Checkpoint, Event: e.ID,
+		Reach: reachView(e, wit),
 	}
 }
 
 // foldSteps folds runs of the same act by the same agent with the same outcome. What is not proved is never folded away.
-func foldSteps(entries []reading.Entry) []template.Step {
+func foldSteps(entries []reading.Entry, wit witnesses) []template.Step {
 	var out []template.Step
 	for _, e := range entries {
-		one := step(e)
-		if n := len(out); n > 0 && out[n-1].Type == one.Type && out[n-1].Outcome == one.Outcome && out[n-1].Agent == one.Agent && out[n-1].Tool == one.Tool && out[n-1].Checked && one.Checked {
+		one := step(e, wit)
+		if n := len(out); n > 0 && out[n-1].Type == one.Type && out[n-1].Outcome == one.Outcome && out[n-1].Agent == one.Agent && out[n-1].Tool == one.Tool && out[n-1].Checked && one.Checked && !out[n-1].Reach.Broken && !one.Reach.Broken {
 			last := &out[n-1]
 			last.Count++
 			last.Until = one.At
+			last.Reach = one.Reach // the record only grows: the last act has got the least far
 			if one.Checkpoint == 0 || last.Checkpoint == 0 {
 				last.Checkpoint = 0 // a run is covered when all of it is
 			} else {
@@ -115,9 +123,13 @@ func (s *Server) custodyPage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	wit, err := s.witnesses(r.Context())
+	if err != nil {
+		return err
+	}
 	v := template.Custody{Item: it.ID, Ref: it.Reference()}
 	for i := len(entries) - 1; i >= 0; i-- {
-		v.Steps = append(v.Steps, step(entries[i]))
+		v.Steps = append(v.Steps, step(entries[i], wit))
 	}
 	if older > 0 && len(entries) > 0 {
 		v.Older = fmt.Sprintf("/items/%s/custody?before=%d", it.ID, entries[0].Index)

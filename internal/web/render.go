@@ -14,7 +14,7 @@ var sections = []struct {
 	name   string
 	action policy.Action
 }{
-	{"archive", policy.Browse}, {"accessions", policy.ListAccessions}, {"jobs", policy.ViewJobs}, {"health", policy.ViewHealth}, {"people", policy.ManagePeople},
+	{"archive", policy.Browse}, {"accessions", policy.ListAccessions}, {"proof", policy.ViewHealth}, {"jobs", policy.ViewJobs}, {"health", policy.ViewHealth}, {"people", policy.ManagePeople},
 }
 
 // notices are the codes that may be asked for in an address after a redirect; the words are in the catalogue.

@@ -70,6 +70,9 @@ func (s *Server) surface() []route {
 		{"GET", "/d/{derivative}", policy.Look, data, "bytes of a working copy, in ranges; records that it was seen", s.derivative},
 		{"GET", "/i/{item}/look", policy.Look, data, "first still of an item; records that it was seen", s.look},
 
+		// What others can check.
+		{"GET", "/proof", policy.ViewHealth, page, "transparency log: checkpoints, witnesses, times, statements; what is missing", s.proofPage},
+
 		// The machine room.
 		{"GET", "/jobs", policy.ViewJobs, page, "jobs", s.jobsPage},
 		{"POST", "/jobs/{job}/retry", policy.ManageJobs, page, "let a job run again", s.jobRetry},

@@ -19,17 +19,33 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"zapis/internal/account"
+	"zapis/internal/anchor"
 	"zapis/internal/archive"
+	"zapis/internal/policy"
+	"zapis/internal/proof"
 	"zapis/internal/reading"
 	"zapis/internal/web/locale"
 	"zapis/internal/web/template"
 )
 
+// TransparencyLog is what the pages ask about the log; *anchor.Service.
+type TransparencyLog interface {
+	Status(ctx context.Context, o anchor.StatusOptions) (anchor.Status, error)
+}
+
+// Statements is what the pages ask about what was stated; *proof.Service. It asks policy itself.
+type Statements interface {
+	Scopes(ctx context.Context, who policy.Subject) ([]proof.Scope, error)
+	Clips(ctx context.Context, who policy.Subject, scope string) ([]proof.Clip, error)
+}
+
 // Options of New. Account, Reading and Origin are needed.
 type Options struct {
 	Account *account.Service
 	Reading *reading.Service
-	Origin  string // under which people reach the workspace: https://archive.example, or http:// and a loopback address
+	Log     TransparencyLog // nil: the pages say that there is none
+	Proof   Statements      // nil: nothing was stated
+	Origin  string          // under which people reach the workspace: https://archive.example, or http:// and a loopback address
 	// InsecureHTTP allows plain http under a name that is not a loopback: whoever listens on the way reads everything.
 	InsecureHTTP bool
 	Version      string
@@ -62,6 +78,10 @@ type Server struct {
 	done    chan struct{} // closed when streams must end
 	closing sync.Once
 	streams streams
+	outside struct { // what does not change while the server runs
+		sync.Mutex
+		witnesses witnesses
+	}
 }
 
 // CheckOrigin refuses an origin that is malformed, or plain http on anything but a loopback address.

@@ -29,7 +29,7 @@ var files embed.FS
 
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
-	"accession", "accessions", "archive", "away", "custody", "error", "health", "item", "jobs", "me", "people",
+	"accession", "accessions", "archive", "away", "custody", "error", "health", "item", "jobs", "me", "people", "proof",
 	"setup", "sign_in", "sign_in_link",
 }
 
@@ -116,7 +116,7 @@ type drawn struct {
 //	messages PREFIX…      messages for a script, as data
 //	b64                   bytes for a script
 //	set                   whether a time.Time is not zero
-//	percent, dict         small arithmetic; named values for a part
+//	percent, circle, dict small arithmetic; named values for a part
 func funcs(c *locale.Catalogue, assets map[string]string) template.FuncMap {
 	asset := func(name string) (string, error) {
 		if len(assets) == 0 {
@@ -165,6 +165,7 @@ func funcs(c *locale.Catalogue, assets map[string]string) template.FuncMap {
 			}
 			return template.HTML(`<svg class="i" aria-hidden="true"><use href="` + template.HTMLEscapeString(href) + `#` + name + `"/></svg>`), nil
 		},
+		"circle":   func(i int) int { return 6 + 14*i }, // where the circles of a reach stand
 		"plain":    plain,
 		"messages": c.Messages,
 		"b64":      base64.StdEncoding.EncodeToString,
@@ -211,5 +212,5 @@ var Icons = []string{
 	"archive", "accessions", "jobs", "health", "people", "me", "away", "look", "cover", "grey", "blur", "sound", "mute",
 	"play", "pause", "back", "on", "smaller", "larger", "grid", "list", "search", "check", "clock", "half", "flag",
 	"lock", "warn", "key", "out", "film", "audio", "image", "document", "unknown", "down", "received", "sealed",
-	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home",
+	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot",
 }

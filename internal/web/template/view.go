@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,7 @@ type View struct {
 	// identifiers and filters only.
 	Path    string
 	Me      *Me      // nil when nobody is signed in
-	Nav     []string // the sections that policy allows: "archive", "accessions", "jobs", "health", "people"
+	Nav     []string // the sections that policy allows: "archive", "accessions", "proof", "jobs", "health", "people"
 	Section string   // the one that this page belongs to; "me" for the own account
 	Notice  string   // code of a message to show once after a redirect, as in the keys notice.*; empty for none
 	Page    any      // one of the types below
@@ -90,6 +91,7 @@ type Item struct {
 	Chain                []Step // oldest first; runs of the same act folded
 	ChainMore            int    // acts not shown here
 	Visit                string // identifier of this visit, which every request for bytes carries
+	Seal                 *Seal  // of its accession, if it was sealed with it
 }
 
 // Anomaly is something odd about an item: a code as in the keys anomaly.*, and figures.
@@ -137,6 +139,7 @@ type Step struct {
 	Checked    bool  // the leaf was re-derived just now
 	Checkpoint int64 // size of the signed checkpoint that covers it; 0 not yet
 	Event      string
+	Reach      Reach // of a run: of its last act, which has got the least far
 }
 
 // Custody is page custody: the whole chain of one item.
@@ -166,6 +169,8 @@ type Accession struct {
 	ManifestSHA256, Receipt                      string // Receipt is the address, empty while open
 	Troubles                                     []Trouble
 	TroublesMore                                 int64
+	Seal                                         *Seal // nil while it is not sealed
+	MaySeal                                      bool  // show how
 	Jobs                                         JobCounts
 }
 
@@ -217,8 +222,16 @@ type Health struct {
 	Layers   []Layer
 	Workers  []Worker
 	Record   Record
+	Log      *LogHealth // nil: this server does not know of one
 	Version  string
 	At       time.Time
+}
+
+// LogHealth is the transparency log in short.
+type LogHealth struct {
+	Level    string
+	UpTo     time.Time // zero: no checkpoint yet
+	Problems []Problem
 }
 
 // HealthLine is one plain statement: code as in the keys health.line.*, with a figure.
@@ -355,4 +368,166 @@ type Error struct {
 	Incident string // identifier for the operator; empty for 404
 	Text     string // a public sentence, already in the language; may be empty
 	Hint     string
+}
+
+// Reach is how far one act has got: five steps, in the order recorded, checkpoint, log, signed, stamped.
+type Reach struct {
+	Steps  []ReachStep
+	Broken bool // the line of the transparency log does not open to what it should hold
+}
+
+// ReachStep is one of the five.
+type ReachStep struct {
+	Code  string    // as in the keys reach.*
+	State string    // "yes", "wait", "none" (not set up), "failed"
+	At    time.Time // by when, or zero
+	K, N  int64     // signed: how many of how many; checkpoint: K is its size
+	By    string    // stamped: names of authorities
+	Asked bool      // stamped: an authority was asked
+}
+
+// Far counts the steps that are reached.
+func (r Reach) Far() (n int) {
+	for _, s := range r.Steps {
+		if s.State == "yes" {
+			n++
+		}
+	}
+	return n
+}
+
+// Furthest is the last step that is reached.
+func (r Reach) Furthest() (last ReachStep) {
+	for _, s := range r.Steps {
+		if s.State == "yes" {
+			last = s
+		}
+	}
+	return last
+}
+
+// Seal is how an accession was sealed.
+type Seal struct {
+	Root                     string // hex
+	Files, Bytes, Unmeasured int64
+	Length                   time.Duration
+	At                       time.Time
+	Statement                string
+	Tick                     time.Time // zero: the statement waits for the next one
+}
+
+// Proof is page proof: how the transparency log stands.
+type Proof struct {
+	Made        bool // false: only Problems
+	Sound       bool // nothing grave
+	Origin      string
+	UpTo        time.Time // of the latest checkpoint; zero: none yet
+	Signed      int       // witnesses of that checkpoint
+	Witnesses   int
+	Quorum      bool
+	Confirmed   int       // time authorities
+	ConfirmedAt time.Time // the earliest
+	Next        time.Time
+	Open        int // statements that wait
+	Problems    []Problem
+	Marks       []Mark
+	Checkpoints []LogCheckpoint // newest first
+	Keys        []LogKey
+	Published   Publication
+	Scopes      []Scope
+	Clips       []Clip
+	ClipsMore   int
+	// StatementsBroken says that what was stated does not agree with what was sealed; scopes and clips are then empty.
+	StatementsBroken bool
+}
+
+// States lists the states that the picture shows, in a fixed order, for its legend.
+func (p Proof) States() (out []string) {
+	for _, state := range []string{"full", "time", "signed", "log", "missed", "due"} {
+		if slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.State == state }) {
+			out = append(out, state)
+		}
+	}
+	return out
+}
+
+// Problem is something missing, with words under proof.problem.CODE and proof.advice.CODE.
+type Problem struct {
+	Code     string
+	Grave    bool
+	Name     string // of a witness or authority
+	Reason   string // as it was noted; in English unless proof.reason.* has it
+	N, Of    int64
+	Command  string // to type
+	Setting  string // in zapis.toml
+	Text     string // only with code other
+	Solution string // only with code other
+}
+
+// Mark is one tick in the picture: a state as in the keys proof.mark.*.
+type Mark struct {
+	State string
+	At    time.Time
+}
+
+// LogCheckpoint is one checkpoint of the transparency log.
+type LogCheckpoint struct {
+	Size      int64
+	Due       time.Time
+	State     string // as Mark
+	Witnesses []Witness
+	Signed    int
+	Stamps    []Stamp
+	Published bool
+}
+
+// Witness is what one witness said.
+type Witness struct {
+	Name, State, Reason string // State as in the keys proof.witness.*
+}
+
+// Stamp is what one time authority said.
+type Stamp struct {
+	Name, State, Reason string // State as in the keys proof.stamp.*
+	At                  time.Time
+}
+
+// LogKey is a key of the transparency log.
+type LogKey struct {
+	Number, Since            int64
+	Fingerprint, VerifierKey string
+	At                       time.Time
+	Current                  bool
+}
+
+// Publication is the latest one; zero if there was none.
+type Publication struct {
+	At          time.Time
+	Kind        string // "directory", "s3"
+	Size        int64
+	OK, Current bool
+	Reason      string
+}
+
+// Scope is one statement of how much there is.
+type Scope struct {
+	ID                       string
+	SealedOn                 time.Time
+	Accessions               []AccessionLink // that the reader may see
+	More                     int             // that they may not
+	Files, Bytes, Unmeasured int64
+	Length, Released         time.Duration
+	Share                    float64   // of the length, in per cent, rounded up; 0 when nothing was released
+	Tick                     time.Time // zero: waits
+}
+
+// Clip is one clip that was stated.
+type Clip struct {
+	ID, Scope string
+	Number    int64
+	StatedOn  time.Time
+	Length    time.Duration
+	Bytes     int64
+	SHA256    string
+	Tick      time.Time
 }
