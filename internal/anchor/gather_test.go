@@ -323,11 +323,18 @@ func TestAKeyThatWasLeftBehindIsInNobodysWay(t *testing.T) {
 	r.secrets.all["log-key-1"] = []byte("PRIVATE+KEY+left behind")
 	r.init()
 	r.tick()
-	r.secrets.all["log-key-2"], r.secrets.all["log-key-2-1"] = []byte("x"), []byte("y")
+	left, _, err := tlog.GenerateKey(r.seed, testOrigin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.secrets.all["log-key-2"], r.secrets.all["log-key-2-1"] = []byte(left), []byte("y")
 	if _, err := r.RotateKey(t.Context(), testAgent); err != nil {
 		t.Fatal(err)
 	}
 	r.days(1)
+	if c, err := openCheckpoint(r.keeper.note, r.keys()[1]); err != nil || c.Size != 2 {
+		t.Errorf("signed with another key: %+v, %v", c, err)
+	}
 	delete(r.secrets.all, "log-key-2-2")
 	r.clock = r.clock.Add(24 * time.Hour)
 	if _, err := r.Tick(t.Context(), testAgent, false); !errors.Is(err, archive.ErrIntegrity) {

@@ -294,6 +294,64 @@ func TestALogThatDoesNotVerifyIsNotPublished(t *testing.T) {
 	}
 }
 
+// What only the verifier sees is not published either: here a statement that no longer has its digest.
+func TestWhatOnlyTheVerifierSees(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).init()
+	r.state(1)
+	r.tick()
+	dropTriggers(r, "statement")
+	if _, err := r.db.SQL().Exec(`UPDATE statement SET body = ?`, []byte(`{"format":"zapis scope","n":"2"}`)); err != nil {
+		t.Fatal(err)
+	}
+	dir := r.folder()
+	_, err := r.publishTo(dir)
+	wantErr(t, err, archive.ErrIntegrity, "does not verify (statements)")
+	if got := filesOf(t, dir); len(got) != 0 {
+		t.Errorf("%d files were written", len(got))
+	}
+}
+
+// meanwhile lets another process publish a later state while this one is at its first sync.
+type meanwhile struct {
+	Target
+	do func()
+}
+
+func (m *meanwhile) Sync(ctx context.Context, at time.Time) error {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	return m.Target.Sync(ctx, at)
+}
+
+func TestASlowProcessDoesNotPutTheCheckpointBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).init()
+	r.tick()
+	slow, err := r.files(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.days(1)
+	dir := r.folder()
+	f, c, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	err = slow.put(t.Context(), &meanwhile{f, func() {
+		if _, err := r.publishTo(dir); err != nil {
+			t.Error(err)
+		}
+	}}, &Published{})
+	wantErr(t, err, ErrFork, "checkpoint 2 is published")
+	if rep := checkDir(t, dir, logOptions()); !rep.OK || rep.Size != 2 {
+		t.Errorf("%+v", rep)
+	}
+}
+
 // The same tree on a storage of the vault's kind, as S3 is.
 func TestPublishToAStorage(t *testing.T) {
 	t.Parallel()
