@@ -176,6 +176,7 @@ func TestAReleasedClipIsCheckedByAnybody(t *testing.T) {
 		if !rep.OK || rep.Facts.Clip.Segments < 15 || rep.Facts.Clip.Segments > 25 || len(rep.Facts.Checkpoints) != 2 || len(rep.Facts.Existed) != 2 {
 			t.Errorf("%+v", rep.Facts)
 		}
+		t.Logf("%d segments, 2 checkpoints with 2 cosignatures and a time stamp each: %d bytes", rep.Facts.Clip.Segments, len(read(t, r.bundle)))
 		if n := len(read(t, r.bundle)); n > 50_000 {
 			t.Errorf("the bundle of a clip of %d segments has %d bytes", rep.Facts.Clip.Segments, n)
 		}
