@@ -252,7 +252,10 @@ func (r *rig) hits(canaries ...[]byte) (out []string) {
 }
 
 // checkpointed moves the write-ahead file into the database, so that a search sees it.
-func (r *rig) checkpointed() { r.t.Helper(); check(r.t, r.DB.Purge(context.WithoutCancel(r.t.Context()))) }
+func (r *rig) checkpointed() {
+	r.t.Helper()
+	check(r.t, r.DB.Purge(context.WithoutCancel(r.t.Context())))
+}
 
 // service is another room over the same archive, with faults.
 func (r *rig) service(db erase.Database, v *vault.Vault) *erase.Service {
