@@ -146,7 +146,7 @@ func tickAt(st anchor.Status, position int64) time.Time {
 }
 
 func proofView(st anchor.Status) template.Proof {
-	v := template.Proof{Made: st.Made, Origin: st.Origin, Next: st.Next, Open: st.Open, Witnesses: len(st.Witnesses), Problems: problems(st), Sound: true}
+	v := template.Proof{Made: st.Made, Origin: st.Origin, Next: st.Next, Open: st.Open, Problems: problems(st), Sound: true, Daily: st.Every%(24*time.Hour) == 0}
 	for _, p := range v.Problems {
 		v.Sound = v.Sound && !p.Grave
 	}
@@ -157,7 +157,7 @@ func proofView(st anchor.Status) template.Proof {
 	p := st.Published
 	v.Published = template.Publication{At: p.At, Kind: p.Kind, Size: p.Size, OK: p.OK, Current: p.Current, Reason: p.Reason}
 	for i, c := range st.Checkpoints {
-		one := template.LogCheckpoint{Size: c.Size, Due: c.Due, State: checkpointState(st, c), Signed: signed(c), Published: c.Published}
+		one := template.LogCheckpoint{Size: c.Size, Due: c.Due, State: checkpointState(c), Signed: signed(c), Published: c.Published}
 		for _, w := range c.Cosignatures {
 			one.Witnesses = append(one.Witnesses, template.Witness{Name: w.Witness, State: w.State, Reason: w.Reason})
 		}
@@ -168,7 +168,7 @@ func proofView(st anchor.Status) template.Proof {
 		if i > 0 {
 			continue
 		}
-		v.UpTo, v.Signed, v.Quorum = c.Due, c.Signed, c.QuorumMet
+		v.UpTo, v.Signed, v.Witnesses, v.Quorum = c.Due, one.Signed, len(one.Witnesses), enough(c)
 		for _, x := range c.Stamps {
 			if confirmed(x) {
 				v.Confirmed++
@@ -205,15 +205,17 @@ func signed(c anchor.CheckpointState) (n int) {
 	return n
 }
 
+// enough says whether somebody has signed a checkpoint, and as many of the configured ones as are wanted.
+func enough(c anchor.CheckpointState) bool { return signed(c) > 0 && c.QuorumMet }
+
 // checkpointState gives the state of a checkpoint as a mark.
-func checkpointState(st anchor.Status, c anchor.CheckpointState) string {
-	enough := signed(c) > 0 && signed(c) >= st.Quorum
+func checkpointState(c anchor.CheckpointState) string {
 	switch timed := slices.ContainsFunc(c.Stamps, confirmed); {
-	case enough && timed:
+	case enough(c) && timed:
 		return "full"
 	case timed:
 		return "time"
-	case enough:
+	case enough(c):
 		return "signed"
 	}
 	return "log"
@@ -226,7 +228,7 @@ func marks(st anchor.Status) (out []template.Mark) {
 	}
 	state := map[int64]string{} // by position of the tick
 	for _, c := range st.Checkpoints {
-		state[c.Size-1] = checkpointState(st, c)
+		state[c.Size-1] = checkpointState(c)
 	}
 	last := st.Size - 1
 	if slices.ContainsFunc(st.Problems, func(p anchor.Problem) bool { return p.Code == anchor.ProblemBehind }) {

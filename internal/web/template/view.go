@@ -423,8 +423,9 @@ type Proof struct {
 	Origin      string
 	UpTo        time.Time // of the latest checkpoint; zero: none yet
 	Signed      int       // witnesses of that checkpoint
-	Witnesses   int
-	Quorum      bool
+	Witnesses   int       // who could have signed it: those configured, and those of former days who did
+	Quorum      bool      // enough did
+	Daily       bool      // a tick a day; else the marks carry the hour
 	Confirmed   int       // time authorities
 	ConfirmedAt time.Time // the earliest
 	Next        time.Time
