@@ -253,19 +253,20 @@ func (d *demo) partners(p *Proof) (stop func(), err error) {
 // cut is what the clip is made of.
 type cut struct{ item, from, to string }
 
-// chooseCut takes a stretch out of the longest recording of the accession: it is synthetic, and harmless to look at.
+// chooseCut takes a stretch out of the largest recording of the accession: it is synthetic, and harmless to look at. The longest one will not
+// do, since a recorder whose clock jumps by an hour makes an hour with nothing in it.
 func chooseCut(accession string, lines []byte) (cut, error) {
 	var best struct {
 		ID, Accession, Kind, State string
-		MS                         int64
+		MS, Bytes                  int64
 	}
 	for raw := range bytes.Lines(lines) {
 		it := best
-		it.ID, it.MS = "", 0
+		it.ID, it.MS, it.Bytes = "", 0, 0
 		if err := json.Unmarshal(raw, &it); err != nil {
 			return cut{}, fmt.Errorf("item list: %w", err)
 		}
-		if it.Accession == accession && it.Kind == "video" && it.State == "ready" && it.MS > best.MS {
+		if it.Accession == accession && it.Kind == "video" && it.State == "ready" && it.MS >= 2000 && it.Bytes > best.Bytes {
 			best = it
 		}
 	}

@@ -240,6 +240,9 @@ func (r *clipRun) render(ctx context.Context) (Clip, error) {
 		}
 		return Clip{}, fmt.Errorf("render clip: %w", err)
 	}
+	if errors.Is(err, errNoSamples) && !r.narrow {
+		return Clip{}, nothingThere()
+	}
 	if err != nil {
 		err = decodeError(err)
 		if errors.Is(err, errProxy) && !errors.Is(err, ErrDamaged) {
@@ -254,7 +257,9 @@ func (r *clipRun) render(ctx context.Context) (Clip, error) {
 		return fail(ErrDamaged)
 	}
 	result := Clip{Report: rep}
-	if result.Proxy, err = checkProxy(made, w, h, num, den, r.sound, r.length); err != nil {
+	if result.Proxy, err = checkProxy(made, w, h, num, den, r.sound, r.length); errors.Is(err, errNoPicture) && !r.narrow {
+		return Clip{}, nothingThere()
+	} else if err != nil {
 		return fail(err)
 	}
 	result.Report.Frames, result.Report.Seconds = result.Frames, result.Duration
@@ -500,4 +505,10 @@ func (a aviOutline) lastChunk(src Source) int64 {
 	}
 	end := a.movi + int64(binary.LittleEndian.Uint32(length[:]))
 	return min(end+end&1, src.Size())
+}
+
+// nothingThere: the programs ended well and made no picture.
+func nothingThere() error {
+	return archive.Explain(fmt.Errorf("render clip: %w: no picture between these times", ErrDamaged),
+		"Nothing was recorded between these times.", "The recorder's clock may jump there, or the file be damaged: look at the item's page and choose another stretch.")
 }

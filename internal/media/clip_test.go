@@ -183,3 +183,19 @@ func TestMergedRanges(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A recorder whose clock jumps makes a file that says it is an hour long and has nothing in the middle: the answer is about the
+// stretch, not about the machine.
+func TestAClipOfAStretchWithoutPictures(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	src := recorded(t, "jump.ts", "-vf", "setpts='if(lt(T,10),PTS,PTS+1000/TB)'", "-af", "asetpts='if(lt(T,10),PTS,PTS+1000/TB)'", "-vsync", "vfr", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-c:a", "mp2")
+	p, err := tools.Probe(t.Context(), src)
+	if err != nil || p.Duration < 900 {
+		t.Fatalf("the recording does not jump: %v %v", p.Duration, err)
+	}
+	_, err = tools.Clip(t.Context(), []Cut{{Source: src, Probe: p, From: 400 * time.Second, To: 404 * time.Second}}, ClipOptions{Out: &bytes.Buffer{}})
+	if Reason(err) != "damaged" {
+		t.Errorf("%v", err)
+	}
+}

@@ -278,7 +278,7 @@ func checkProxy(d *defragmenter, w, h int, num, den int64, sound bool, seconds f
 	}
 	v := d.track("vide")
 	if v == nil {
-		return bad("no picture")
+		return Proxy{}, fmt.Errorf("%w: %w", ErrNoReport, errNoPicture)
 	}
 	codec, gotW, gotH, err := avcOf(v.stsd)
 	if err != nil {

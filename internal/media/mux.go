@@ -11,6 +11,12 @@ import (
 // errProxy: the working copy that came out of the encoder is not what the recipe promises.
 var errProxy = errors.New("working copy does not hold together")
 
+// errNoSamples: nothing at all came out. errNoPicture: sound did.
+var (
+	errNoSamples = fmt.Errorf("%w: no samples", errProxy)
+	errNoPicture = fmt.Errorf("%w: no picture", errProxy)
+)
+
 // The encoder's MP4 comes through a pipe, so it comes in fragments. A fragmented file without an index at the
 // front plays badly over range requests: a player has to walk it to learn its length and its key frames. A plain
 // one with the index at the front needs the whole file to be kept somewhere until the index is known. So the
@@ -639,7 +645,7 @@ func (d *defragmenter) finish() error {
 		}
 	}
 	if len(m.tracks) == 0 {
-		return fmt.Errorf("%w: no samples", errProxy)
+		return errNoSamples
 	}
 	for _, t := range m.tracks {
 		late := int64(math.Round((float64(t.first+t.skip)/float64(t.scale) - base) * float64(t.scale)))
