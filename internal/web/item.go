@@ -38,6 +38,9 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 	}
 	v.Chain = foldSteps(p.Chain, wit)
 	v.Seal = sealView(p.Seal)
+	if v.Erase, err = s.eraseForm(r, p.Item.Item); err != nil {
+		return err
+	}
 	for _, a := range p.Anomalies {
 		v.Anomalies = append(v.Anomalies, template.Anomaly(a))
 	}

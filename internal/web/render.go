@@ -19,7 +19,7 @@ var sections = []struct {
 
 // notices are the codes that may be asked for in an address after a redirect; the words are in the catalogue.
 var notices = map[string]bool{
-	"cancelled": true, "closed": true, "opened": true, "passkey": true, "passkey-removed": true, "password": true, "retried": true, "role": true,
+	"cancelled": true, "closed": true, "erasure-asked": true, "erasure-done": true, "erasure-withdrawn": true, "opened": true, "passkey": true, "passkey-removed": true, "password": true, "retried": true, "role": true,
 	"saved": true, "sessions": true,
 }
 

@@ -73,6 +73,13 @@ func (s *Server) surface() []route {
 		// What others can check.
 		{"GET", "/proof", policy.ViewHealth, page, "transparency log: checkpoints, witnesses, times, statements; what is missing", s.proofPage},
 
+		// Erasing. Who asked cannot agree; the activity makes sure of that.
+		{"GET", "/erasures", policy.RequestErasure, page, "erasures that wait, and earlier ones", s.erasuresPage},
+		{"POST", "/items/{item}/erasure", policy.RequestErasure, page, "ask that an item be erased; needs a fresh sign-in", s.eraseRequest},
+		{"POST", "/erasures/{erasure}/approve", policy.ApproveErasure, page, "agree to an erasure and carry it out; needs a fresh sign-in", s.eraseApprove},
+		{"POST", "/erasures/{erasure}/withdraw", policy.RequestErasure, page, "call off an erasure that nobody agreed to; needs a fresh sign-in", s.eraseWithdraw},
+		{"POST", "/erasures/{erasure}/run", policy.ApproveErasure, page, "finish an erasure that broke off; needs a fresh sign-in", s.eraseRun},
+
 		// The machine room.
 		{"GET", "/jobs", policy.ViewJobs, page, "jobs", s.jobsPage},
 		{"POST", "/jobs/{job}/retry", policy.ManageJobs, page, "let a job run again", s.jobRetry},

@@ -45,6 +45,7 @@ type Options struct {
 	Reading *reading.Service
 	Log     TransparencyLog // nil: the pages say that there is none
 	Proof   Statements      // nil: nothing was stated
+	Erase   Eraser          // nil: nothing can be erased here
 	Origin  string          // under which people reach the workspace: https://archive.example, or http:// and a loopback address
 	// InsecureHTTP allows plain http under a name that is not a loopback: whoever listens on the way reads everything.
 	InsecureHTTP bool

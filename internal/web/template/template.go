@@ -29,7 +29,7 @@ var files embed.FS
 
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
-	"accession", "accessions", "archive", "away", "custody", "error", "health", "item", "jobs", "me", "people", "proof",
+	"accession", "accessions", "archive", "away", "custody", "erasures", "error", "health", "item", "jobs", "me", "people", "proof",
 	"setup", "sign_in", "sign_in_link",
 }
 

@@ -88,10 +88,11 @@ type Item struct {
 	Anomalies            []Anomaly
 	Copies               []Copy
 	Derivatives          []Derivative
-	Chain                []Step // oldest first; runs of the same act folded
-	ChainMore            int    // acts not shown here
-	Visit                string // identifier of this visit, which every request for bytes carries
-	Seal                 *Seal  // of its accession, if it was sealed with it
+	Chain                []Step     // oldest first; runs of the same act folded
+	ChainMore            int        // acts not shown here
+	Visit                string     // identifier of this visit, which every request for bytes carries
+	Seal                 *Seal      // of its accession, if it was sealed with it
+	Erase                *EraseForm // nil: the person may not ask for its erasure
 }
 
 // Anomaly is something odd about an item: a code as in the keys anomaly.*, and figures.
@@ -300,6 +301,28 @@ type Record struct {
 	Checkpoint   int64
 	VerifiedAt   time.Time
 	Level        string
+}
+
+// EraseForm asks for the erasure of an item, or says that it was asked for.
+type EraseForm struct {
+	Asked bool
+	By    string
+	At    time.Time
+}
+
+// Erasures is page erasures, newest first.
+type Erasures struct {
+	Open, Past []Erasure
+	Error      string // "", or a code as in the keys erase.error.*
+}
+
+// Erasure is one of them.
+type Erasure struct {
+	ID, Item, Ref, Reason  string
+	State                  string // "requested", "approved", "done", "withdrawn"
+	By, ApprovedBy         string
+	Mine                   bool // whoever looks at it has asked for it
+	At, ApprovedAt, EndsAt time.Time
 }
 
 // People is page people. Forms post to /people: act=invite name role, with what may be seen; act=scope account, with
