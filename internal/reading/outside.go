@@ -21,8 +21,8 @@ type Outside struct {
 	Due      time.Time
 	// Broken says that the tick does not open to what it should hold: nothing below may be believed.
 	Broken bool
-	// Checkpoints are signed heads of the log that contain the tick, the earliest first, up to the first one with a confirmed
-	// time, and then the latest if that is another.
+	// Checkpoints are signed heads of the log that contain the tick, the earliest first, until one has a confirmed time and one as
+	// many cosignatures as the latest has; and then the latest if that is another.
 	Checkpoints []OutsideCheckpoint
 }
 
@@ -65,7 +65,7 @@ type Seal struct {
 	Due                                    time.Time // of that tick
 }
 
-// maxForward is how many heads are looked through for a confirmed time, from the first one that contains a tick.
+// maxForward is how many heads are looked through, from the first one that contains a tick.
 const maxForward = 8
 
 // stretch is a run of acts that one tick took in first: those from index From to below Size.
@@ -81,8 +81,7 @@ func (s *Service) outside(ctx context.Context, tx *store.Tx, indexes []int64) (m
 	sorted := slices.Clone(indexes)
 	slices.Sort(sorted)
 	ticks := map[int64]Outside{}
-	heads := map[int64]OutsideCheckpoint{}
-	var newest *store.LogCheckpoint
+	h := heads{known: map[int64]OutsideCheckpoint{}, from: map[int64]int64{}}
 	var current *store.LogOpening
 	for _, index := range sorted {
 		if current == nil || index >= current.CustodySize {
@@ -96,17 +95,7 @@ func (s *Service) outside(ctx context.Context, tx *store.Tx, indexes []int64) (m
 			current = &o
 		}
 		if _, ok := ticks[current.Position]; !ok {
-			if newest == nil {
-				all, err := tx.LogCheckpoints(ctx, 1)
-				if err != nil {
-					return nil, fmt.Errorf("read checkpoints of the transparency log: %w", err)
-				}
-				newest = &store.LogCheckpoint{}
-				if len(all) > 0 {
-					newest = &all[0]
-				}
-			}
-			one, err := tick(ctx, tx, *current, *newest, heads)
+			one, err := tick(ctx, tx, *current, &h)
 			if err != nil {
 				return nil, fmt.Errorf("read tick %d: %w", current.Position, err)
 			}
@@ -150,8 +139,8 @@ func (s *Service) openingFor(ctx context.Context, tx *store.Tx, index int64) (st
 	return o, true, nil
 }
 
-// tick tells what is known of one tick. heads remembers what was read.
-func tick(ctx context.Context, tx *store.Tx, o store.LogOpening, newest store.LogCheckpoint, heads map[int64]OutsideCheckpoint) (Outside, error) {
+// tick tells what is known of one tick.
+func tick(ctx context.Context, tx *store.Tx, o store.LogOpening, h *heads) (Outside, error) {
 	out := Outside{In: true, Position: o.Position}
 	entries, err := tx.LogTicks(ctx, o.Position, 1)
 	if err != nil {
@@ -161,41 +150,75 @@ func tick(ctx context.Context, tx *store.Tx, o store.LogOpening, newest store.Lo
 		return Outside{In: true, Position: o.Position, Broken: true}, nil
 	}
 	out.Due = entries[0].DueAt
+	newest, err := h.latest(ctx, tx)
+	if err != nil {
+		return out, err
+	}
+	timed, signed := false, 0
 	size := o.Position + 1
 	for range maxForward {
-		if size > newest.Size {
+		if size > newest.Size || timed && signed > 0 && signed >= len(newest.Cosignatures) {
 			break
 		}
-		c, ok, err := tx.LogCheckpointAt(ctx, size)
-		if err != nil {
-			return out, err
-		}
-		if !ok {
-			break
-		}
-		one, err := head(ctx, tx, c, heads)
+		one, err := h.at(ctx, tx, size)
 		if err != nil {
 			return out, err
 		}
 		out.Checkpoints = append(out.Checkpoints, one)
-		if one.Confirmed() {
-			return out, nil
-		}
-		size = c.Size + 1
+		timed, signed = timed || one.Confirmed(), max(signed, len(one.Cosignatures))
+		size = one.Size + 1
 	}
 	if size <= newest.Size {
-		one, err := head(ctx, tx, newest, heads)
-		if err != nil {
-			return out, err
-		}
-		out.Checkpoints = append(out.Checkpoints, one)
+		out.Checkpoints = append(out.Checkpoints, newest)
 	}
 	return out, nil
 }
 
-// head reads what others said to a checkpoint.
-func head(ctx context.Context, tx *store.Tx, c store.LogCheckpoint, heads map[int64]OutsideCheckpoint) (OutsideCheckpoint, error) {
-	if one, ok := heads[c.Size]; ok {
+// heads remembers what was read of signed heads, so that acts of neighbouring days do not ask for the same ones again.
+type heads struct {
+	known  map[int64]OutsideCheckpoint
+	from   map[int64]int64 // the size of the first head that is at least so large
+	newest *OutsideCheckpoint
+}
+
+// latest gives the newest head; the zero value if there is none.
+func (h *heads) latest(ctx context.Context, tx *store.Tx) (OutsideCheckpoint, error) {
+	if h.newest != nil {
+		return *h.newest, nil
+	}
+	all, err := tx.LogCheckpoints(ctx, 1)
+	if err != nil {
+		return OutsideCheckpoint{}, err
+	}
+	var one OutsideCheckpoint
+	if len(all) > 0 {
+		if one, err = h.read(ctx, tx, all[0]); err != nil {
+			return one, err
+		}
+	}
+	h.newest = &one
+	return one, nil
+}
+
+// at gives the first head of at least a size, which is not above the newest one's.
+func (h *heads) at(ctx context.Context, tx *store.Tx, size int64) (OutsideCheckpoint, error) {
+	if found, ok := h.from[size]; ok {
+		return h.known[found], nil
+	}
+	c, ok, err := tx.LogCheckpointAt(ctx, size)
+	if err == nil && !ok {
+		err = fmt.Errorf("checkpoint of %d: %w: it is gone", size, archive.ErrIntegrity)
+	}
+	if err != nil {
+		return OutsideCheckpoint{}, err
+	}
+	h.from[size] = c.Size
+	return h.read(ctx, tx, c)
+}
+
+// read gives what others said to a head.
+func (h *heads) read(ctx context.Context, tx *store.Tx, c store.LogCheckpoint) (OutsideCheckpoint, error) {
+	if one, ok := h.known[c.Size]; ok {
 		return one, nil
 	}
 	one := OutsideCheckpoint{Size: c.Size, At: c.At}
@@ -217,7 +240,7 @@ func head(ctx context.Context, tx *store.Tx, c store.LogCheckpoint, heads map[in
 		}
 		one.Stamps = append(one.Stamps, s)
 	}
-	heads[c.Size] = one
+	h.known[c.Size] = one
 	return one, nil
 }
 
