@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"net/http"
 	"slices"
 	"strings"
@@ -121,7 +122,12 @@ func share(part, whole int64) float64 {
 	if whole <= 0 || part >= whole {
 		return 100
 	}
-	return min(100, math.Ceil(float64(part)/float64(whole)*100_000-1e-9)/1000)
+	hi, lo := bits.Mul64(uint64(part), 100_000)
+	thousandths, rest := bits.Div64(hi, lo, uint64(whole))
+	if rest > 0 {
+		thousandths++
+	}
+	return float64(thousandths) / 1000
 }
 
 func milliseconds(n int64) time.Duration {
@@ -172,7 +178,7 @@ func proofView(st anchor.Status) template.Proof {
 		for _, x := range c.Stamps {
 			if confirmed(x) {
 				v.Confirmed++
-				if v.ConfirmedAt.IsZero() || x.At.Before(v.ConfirmedAt) {
+				if x.At.After(v.ConfirmedAt) { // what is said of all of them must hold for each
 					v.ConfirmedAt = x.At
 				}
 			}
@@ -430,30 +436,23 @@ func signStep(o reading.Outside, wit witnesses, step *template.ReachStep) {
 	}
 }
 
-// stampStep takes the earliest moment that an authority has confirmed.
+// stampStep takes the earliest moment that an authority has confirmed, of all heads that contain the act, and who it was.
 func stampStep(o reading.Outside, step *template.ReachStep) {
 	failed := false
 	for _, c := range o.Checkpoints {
-		var who []string
 		for _, x := range c.Stamps {
 			step.Asked = true
 			failed = x.State == anchor.StampFailed
-			if x.State != anchor.StampConfirmed || x.At.IsZero() {
-				continue
+			if x.State == anchor.StampConfirmed && !x.At.IsZero() && (step.At.IsZero() || x.At.Before(step.At)) {
+				step.State, step.At, step.By = "yes", x.At, x.Authority
 			}
-			who = append(who, x.Authority)
-			if step.At.IsZero() || x.At.Before(step.At) {
-				step.At = x.At
-			}
-		}
-		if len(who) > 0 {
-			step.State, step.By = "yes", strings.Join(who, ", ")
-			return
 		}
 	}
-	if failed {
+	switch {
+	case step.State == "yes":
+	case failed:
 		step.State = "failed"
-	} else if step.Asked {
+	case step.Asked:
 		step.State = "wait"
 	}
 }

@@ -750,7 +750,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 	s.w.Enqueue(s.w.Items["ready"].ID)
 	b := s.first(t)
 	pages := []string{
-		"/archive", "/accessions", "/accessions/" + s.w.Mine.ID, "/jobs", "/jobs?state=available", "/health", "/erasures", "/people", "/me", "/setup", "/away?back=/archive", "/sign-in?ended=1", "/nothing",
+		"/archive", "/accessions", "/accessions/" + s.w.Mine.ID, "/jobs", "/jobs?state=available", "/health", "/proof", "/erasures", "/people", "/me", "/setup", "/away?back=/archive", "/sign-in?ended=1", "/nothing",
 		"/items/" + s.w.Items["ready"].ID + "/custody",
 	}
 	for name, it := range s.w.Items {

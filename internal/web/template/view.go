@@ -405,7 +405,7 @@ type ReachStep struct {
 	State string    // "yes", "wait", "none" (not set up), "failed"
 	At    time.Time // by when, or zero
 	K, N  int64     // signed: how many of how many; checkpoint: K is its size
-	By    string    // stamped: names of authorities
+	By    string    // stamped: name of the authority
 	Asked bool      // stamped: an authority was asked
 }
 
@@ -450,7 +450,7 @@ type Proof struct {
 	Quorum      bool      // enough did
 	Daily       bool      // a tick a day; else the marks carry the hour
 	Confirmed   int       // time authorities
-	ConfirmedAt time.Time // the earliest
+	ConfirmedAt time.Time // the latest of them, which holds for all
 	Next        time.Time
 	Open        int // statements that wait
 	Problems    []Problem
