@@ -337,7 +337,7 @@ async function setLook(lang, scheme) {
   await page.locator('form:has(select[name=lang]) button').click();
   await page.waitForURL(/\/me/);
 }
-const places = () => ['/archive', `/items/${item}`, '/accessions', ...(args.mock ? [] : ['/proof']), '/jobs', '/health', '/people', '/me'];
+const places = () => ['/archive', `/items/${item}`, '/accessions', ...(args.mock ? [] : ['/proof', '/erasures']), '/jobs', '/health', '/people', '/me'];
 async function tour(name) {
   for (const path of places()) {
     await goto(page, path);
@@ -350,6 +350,19 @@ async function tour(name) {
   }
 }
 
+if (!args.mock) await step('erasure: ask', async () => {
+  await goto(page, '/erasures');
+  expect((await page.locator('.empty').count()) === 1, 'nothing is said where there is nothing');
+  await axe(page, 'erasures, empty');
+  await goto(page, `/items/${item}`);
+  await page.locator('details.erase summary').click();
+  await axe(page, 'item, erasure form');
+  await page.locator('details.erase input[name=reason]').fill('the walk asks');
+  await page.locator('details.erase button').click();
+  await page.waitForURL(/\/erasures/);
+  expect((await page.locator('article.erasure').count()) === 1, 'what was asked for is not listed');
+  expect((await page.locator('form[action$="/approve"]').count()) === 0, 'who asked is offered to agree');
+});
 await step('light', async () => { await setLook('en', 'light'); await tour('light'); });
 await step('Russian', async () => {
   await setLook('ru', 'dark');
@@ -366,6 +379,13 @@ await step('390 px', async () => {
   await setLook('en', 'dark');
   await page.setViewportSize({ width: 390, height: 844 });
   await tour('390');
+  if (!args.mock) {
+    await goto(page, '/erasures');
+    await page.locator('form[action$="/withdraw"] button').click();
+    await page.waitForURL(/done=erasure-withdrawn/);
+    await axe(page, '390 erasures, earlier ones');
+    await shot(page, '390-erasures-past');
+  }
   await archive(page);
   await tiles(page).first().click();
   await page.locator('.peek.open').waitFor();
