@@ -109,6 +109,9 @@ func (k *call) findItem(a *app.App, name string) (it archive.Item, err error) {
 		it, err = tx.Item(k.ctx, everything, name)
 		return err
 	})
+	if err == nil && it.Erasing {
+		return archive.Item{}, fmt.Errorf("item %s: %w", it.ID, archive.ErrNotFound) // two people agreed to erase it
+	}
 	return it, err
 }
 

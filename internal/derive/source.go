@@ -71,7 +71,7 @@ func (s *Service) check(ctx context.Context, tx *store.Tx, p pass, id string) (a
 	if err != nil {
 		return item, err
 	}
-	if item.State == archive.ItemQuarantined || item.State == archive.ItemErased {
+	if item.State == archive.ItemQuarantined || item.State == archive.ItemErased || item.Erasing {
 		return item, errRefused
 	}
 	standing, err := tx.Derivatives(ctx, id)

@@ -2,9 +2,11 @@ package erase_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,13 +14,17 @@ import (
 	"testing"
 	"time"
 
+	"zapis/internal/anchor"
+	"zapis/internal/app"
 	"zapis/internal/archive"
 	"zapis/internal/erase"
 	"zapis/internal/ingest"
+	"zapis/internal/media"
 	"zapis/internal/policy"
 	"zapis/internal/proof"
 	"zapis/internal/reading"
 	"zapis/internal/store"
+	"zapis/internal/store/storetest"
 	"zapis/internal/vault"
 	"zapis/internal/vault/vaulttest"
 )
@@ -252,6 +258,146 @@ func TestOpenAccession(t *testing.T) {
 	r.clean()
 }
 
+// fakeMedia cuts without looking.
+type fakeMedia struct{ made int }
+
+func (*fakeMedia) Probe(context.Context, media.Source) (media.Probe, error) {
+	return media.Probe{Kind: archive.KindVideo, Format: "avi"}, nil
+}
+
+func (m *fakeMedia) Clip(_ context.Context, cuts []media.Cut, o media.ClipOptions) (media.Clip, error) {
+	m.made++
+	out := media.Clip{Report: media.Report{Tool: media.Tool{Name: "ffmpeg", Version: "0-test"}}}
+	for _, c := range cuts {
+		out.Duration += (c.To - c.From).Seconds()
+		if _, err := io.Copy(io.Discard, io.NewSectionReader(c.Source, 0, c.Source.Size())); err != nil {
+			return out, err
+		}
+		out.Read = append(out.Read, []media.Range{{From: 0, To: c.Source.Size()}})
+	}
+	n, err := o.Out.Write(vaulttest.Noise(uint64(100+m.made), 5000))
+	out.Size = int64(n)
+	return out, err
+}
+
+// Clips stay stated; the archive's own copies go only if asked, and those of other items never. What is published about others
+// still proves.
+func TestClips(t *testing.T) {
+	t.Parallel()
+	film := func(r *rig) {
+		for _, it := range []archive.Item{r.item, r.other} {
+			check(t, r.DB.Write(t.Context(), func(tx *store.Tx) error {
+				f := store.FactsOf(it)
+				f.Kind, f.Duration = archive.KindVideo, time.Minute
+				if err := tx.SetItemFacts(t.Context(), it.ID, f); err != nil {
+					return err
+				}
+				return tx.MoveItem(t.Context(), it.ID, archive.ItemReady, "")
+			}))
+		}
+	}
+	for _, too := range []bool{false, true} {
+		t.Run(fmt.Sprint(too), func(t *testing.T) {
+			t.Parallel()
+			r := newRigOn(t, app.Overrides{}, film)
+			ctx := t.Context()
+			fake := &fakeMedia{}
+			cutter, err := proof.New(proof.Options{DB: r.DB, Vault: r.Vault, Custody: r.Custody, Media: func() (proof.Media, error) { return fake, nil }})
+			check(t, err)
+			mine, err := cutter.MakeClip(ctx, admin, proof.MakeClip{Cuts: []proof.CutOf{{Item: r.item.ID, From: 0, To: time.Second}}, Reason: "x"})
+			check(t, err)
+			others, err := cutter.MakeClip(ctx, admin, proof.MakeClip{Cuts: []proof.CutOf{{Item: r.other.ID, From: 0, To: time.Second}}, Reason: "x"})
+			check(t, err)
+			tomorrow, err := anchor.New(anchor.Options{DB: r.DB, Secrets: r.Vault, Custody: r.Custody, Agent: r.Agent, Now: func() time.Time { return time.Now().Add(25 * time.Hour) }})
+			check(t, err)
+			_, err = tomorrow.Tick(ctx, r.Agent, true)
+			check(t, err)
+			if _, err := cutter.ClipBundle(ctx, admin, mine.ID); err != nil {
+				t.Errorf("bundle of the clip before the erasure: %v", err)
+			}
+			rep, err := r.Erase.Run(ctx, r.Agent, r.agreed(), erase.RunOptions{Clips: too})
+			check(t, err)
+			if want := map[bool]int{false: 0, true: 1}[too]; rep.Clips != want {
+				t.Errorf("%+v", rep)
+			}
+			if err := cutter.WriteClip(ctx, admin, mine.ID, &bytes.Buffer{}); (err == nil) == too {
+				t.Errorf("the clip of the item: %v", err)
+			}
+			check(t, cutter.WriteClip(ctx, admin, others.ID, &bytes.Buffer{}))
+			if _, err := cutter.ClipBundle(ctx, admin, others.ID); err != nil {
+				t.Errorf("bundle of another clip: %v", err)
+			}
+			if _, err := cutter.ClipBundle(ctx, admin, mine.ID); err == nil {
+				t.Error("a clip of the erased item is proved anew")
+			}
+			r.clean()
+		})
+	}
+}
+
+// The replica loses the key with the vault.
+func TestReplicaFollows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	place := filepath.Join(t.TempDir(), "replica")
+	_, err := r.Replicate(ctx, place, false, nil)
+	check(t, err)
+	check(t, holds(r, place, false))
+	rep, err := r.Erase.Run(ctx, r.Agent, r.agreed(), erase.RunOptions{})
+	check(t, err)
+	if !rep.Replica || !rep.Replicated {
+		t.Errorf("%+v", rep)
+	}
+	check(t, holds(r, place, true))
+	// A replica that is away is said; the erasure is done all the same, and running it again brings the replica up to date.
+	r.item = r.other
+	id := r.agreed()
+	check(t, os.Rename(place, place+"-away"))
+	check(t, os.WriteFile(place, nil, 0o600))
+	if rep, err = r.Erase.Run(ctx, r.Agent, id, erase.RunOptions{}); !errors.Is(err, erase.ErrFollow) || rep.Replicated || !rep.Purged {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	check(t, os.Remove(place))
+	check(t, os.Rename(place+"-away", place))
+	check(t, holds(r, place, false))
+	rep, err = r.Erase.Run(ctx, r.Agent, id, erase.RunOptions{})
+	check(t, err)
+	check(t, holds(r, place, true))
+	r.clean()
+}
+
+// holds says whether the replica opens the item, and complains if that is not what is wanted.
+func holds(r *rig, place string, erased bool) error {
+	b, err := app.OpenStorage(r.t.Context(), place)
+	if err != nil {
+		return err
+	}
+	v, err := vault.Open(r.t.Context(), b, vault.Passphrase([]byte(passphrase)))
+	if err != nil {
+		return err
+	}
+	if _, err = vaulttest.ReadAll(r.t.Context(), v, vault.Ref(r.item.Object)); errors.Is(err, vault.ErrErased) != erased {
+		return fmt.Errorf("erased %v was wanted: %w", erased, err)
+	}
+	return nil
+}
+
+func TestOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	r := newRigOn(t, app.Overrides{Database: storetest.Postgres(t)})
+	r.derive("still", vaulttest.Noise(77, 500))
+	id := r.agreed()
+	rep, err := r.Erase.Run(t.Context(), r.Agent, id, erase.RunOptions{})
+	check(t, err)
+	if rep.Objects != 2 || !rep.Purged {
+		t.Errorf("%+v", rep)
+	}
+	_, err = r.Erase.Run(t.Context(), r.Agent, id, erase.RunOptions{})
+	check(t, err)
+	r.clean()
+}
+
 // Every write of the database and every call of the vault fails once, lost or with effect: the item is never half readable, and
 // the next run finishes.
 func TestFaults(t *testing.T) {
@@ -321,4 +467,47 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// meddler puts an envelope back as it was, as healing from a replica that has not heard of the erasure would, after the n-th write.
+type meddler struct {
+	*store.DB
+	n, at int
+	do    func()
+}
+
+func (m *meddler) Write(ctx context.Context, f func(*store.Tx) error) error {
+	err := m.DB.Write(ctx, f)
+	if m.n++; m.n == m.at {
+		m.do()
+	}
+	return err
+}
+
+// A key that comes back while an erasure runs is seen before anything is called erased.
+func TestAKeyThatComesBackIsSeen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	name := vault.EnvelopeName(r.item.Object.Envelope)
+	b, err := r.Storage.Open(ctx, name)
+	check(t, err)
+	old := make([]byte, b.Size())
+	_, err = b.ReadAt(old, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	check(t, b.Close())
+	id := r.agreed()
+	m := &meddler{DB: r.DB, at: 1, do: func() { check(t, r.Storage.Replace(ctx, name, old)) }}
+	if _, err := r.service(m, r.Vault).Run(ctx, r.Agent, id, erase.RunOptions{}); !errors.Is(err, archive.ErrConflict) {
+		t.Errorf("the key is back, and nobody was told: %v", err)
+	}
+	e, err := r.Erase.Erasure(ctx, admin, id)
+	if err != nil || e.State != erase.Approved {
+		t.Errorf("%+v, %v", e, err)
+	}
+	_, err = r.Erase.Run(ctx, r.Agent, id, erase.RunOptions{})
+	check(t, err)
+	r.clean()
 }

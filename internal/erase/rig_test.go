@@ -61,9 +61,16 @@ const secretName = "Marfa-Kuzmenko-statement.txt"
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigOn(t, app.Overrides{})
+}
+
+// newRigOn also takes where the database is, and what is done before anything is stated.
+func newRigOn(t *testing.T, o app.Overrides, before ...func(*rig)) *rig {
+	t.Helper()
 	pass := filepath.Join(t.TempDir(), "pass")
 	check(t, os.WriteFile(pass, []byte(passphrase+"\n"), 0o600))
-	h, err := app.FindHome(filepath.Join(t.TempDir(), "home"), func(string) string { return "" }, app.Overrides{PassphraseFile: pass})
+	o.PassphraseFile = pass
+	h, err := app.FindHome(filepath.Join(t.TempDir(), "home"), func(string) string { return "" }, o)
 	check(t, err)
 	_, _, err = app.Init(t.Context(), h, app.InitOptions{Passphrase: []byte(passphrase), WorkFactor: 2, Version: "test"})
 	check(t, err)
@@ -76,11 +83,14 @@ func newRig(t *testing.T) *rig {
 	check(t, err)
 	r.first = r.taken("first", map[string][]byte{secretName: r.secret, "other": vaulttest.Noise(8, 2000), "third": vaulttest.Noise(9, 10)})
 	r.second = r.taken("second", map[string][]byte{"again-" + secretName: r.secret, "fourth": vaulttest.Noise(10, 20)})
+	r.item, r.other = r.find(r.secret), r.find(vaulttest.Noise(8, 2000))
+	for _, f := range before {
+		f(r)
+	}
 	_, err = r.Proof.PublishScope(ctx, admin, proof.PublishScope{Unmeasured: true})
 	check(t, err)
 	_, err = r.Anchor.Tick(ctx, r.Agent, true)
 	check(t, err)
-	r.item, r.other = r.find(r.secret), r.find(vaulttest.Noise(8, 2000))
 	return r
 }
 
