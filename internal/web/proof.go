@@ -172,6 +172,9 @@ func proofView(st anchor.Status) template.Proof {
 		}
 		v.Checkpoints = append(v.Checkpoints, one)
 		if i > 0 {
+			if one.State == "full" && v.WholeTo.IsZero() && v.Checkpoints[0].State != "full" {
+				v.WholeTo = c.Due
+			}
 			continue
 		}
 		v.UpTo, v.Signed, v.Witnesses, v.Quorum = c.Due, one.Signed, len(one.Witnesses), enough(c)

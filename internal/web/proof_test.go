@@ -121,14 +121,27 @@ func TestProofPage(t *testing.T) {
 		t.Errorf("an error of the catalogue gives %d", r.StatusCode)
 	}
 
+	// A day on which nobody answers does not hide that the day before was whole.
+	l.Silence("one.example", true)
+	l.Silence("two.example", true)
+	l.Stamp(anchor.StampFailed)
+	l.Day()
+	view := func() template.Proof {
+		t.Helper()
+		now, err := l.Status(t.Context(), anchor.StatusOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return proofView(now)
+	}
+	v := view()
+	if v.Signed != 0 || v.Witnesses != 2 || v.Quorum || v.Confirmed != 0 || !v.WholeTo.Equal(time.Date(2026, 11, 21, 23, 0, 0, 0, time.UTC)) || !v.UpTo.After(v.WholeTo) {
+		t.Errorf("%+v", v)
+	}
 	// Days go by and nobody makes ticks.
 	s.w.Advance(72 * time.Hour)
-	now, err := l.Status(t.Context(), anchor.StatusOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := proofView(now)
-	if n := len(v.Marks); n != 4 || v.Marks[0].State != "full" || v.Marks[3].State != "due" || !slices.ContainsFunc(v.Problems, func(p template.Problem) bool { return p.Code == "behind" && p.N == 3 && p.Command != "" }) {
+	v = view()
+	if n := len(v.Marks); n != 5 || v.Marks[0].State != "full" || v.Marks[1].State != "log" || v.Marks[4].State != "due" || !slices.ContainsFunc(v.Problems, func(p template.Problem) bool { return p.Code == "behind" && p.N == 3 && p.Command != "" }) {
 		t.Errorf("%+v", v)
 	}
 }

@@ -451,7 +451,7 @@ async function virtualKey(p) {
 if (!args.mock) await step('invite a reviewer, who sets up a passkey and signs in with it', async () => {
   await goto(page, '/people');
   await page.locator('form.row-form input[name=name]').fill('Павло');
-  await page.locator('form.row-form select').selectOption('reviewer');
+  await page.locator('form.row-form select[name=role]').selectOption('reviewer');
   await page.locator('form.row-form button').click();
   const link = (await page.locator('.linkbox').textContent()).trim();
   await axe(page, 'people with a link');

@@ -451,6 +451,7 @@ type Proof struct {
 	Daily       bool      // a tick a day; else the marks carry the hour
 	Confirmed   int       // time authorities
 	ConfirmedAt time.Time // the latest of them, which holds for all
+	WholeTo     time.Time // of the latest one that is signed and timestamped, if that is an earlier one
 	Next        time.Time
 	Open        int // statements that wait
 	Problems    []Problem
