@@ -17,6 +17,7 @@ import (
 	"zapis/internal/anchor"
 	"zapis/internal/app"
 	"zapis/internal/archive"
+	"zapis/internal/custody"
 	"zapis/internal/erase"
 	"zapis/internal/ingest"
 	"zapis/internal/media"
@@ -70,6 +71,15 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Errorf("canary %d is nowhere before the erasure: the search finds nothing", i)
 		}
 	}
+	// Extracting states the digest and goes; who saw it stays, unless it states one as well.
+	_, err = r.Reading.Extract(ctx, reading.Reader{Subject: admin, Session: "se_1"}, r.item.ID, "court", &bytes.Buffer{})
+	check(t, err)
+	odd := custody.Displaying(r.Agent, r.item.ID, d.ID, archive.NewID(archive.PrefixVisit), "still")
+	odd.Detail["sha256"] = fmt.Sprintf("%x", sum)
+	check(t, r.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := r.Custody.Record(ctx, tx, custody.Displaying(r.Agent, r.item.ID, d.ID, archive.NewID(archive.PrefixVisit), "still"), odd)
+		return err
+	}))
 	r.clean()
 
 	id := r.agreed()
@@ -88,14 +98,14 @@ func TestNothingIsLeft(t *testing.T) {
 	r.clean()
 
 	// The event says what happened, once for each accession, and what others recorded of looking stays.
-	n := 0
-	r.read(func(tx *store.Tx) error {
-		list, err := tx.EventsOfType(ctx, "item", r.item.ID, archive.EventErasure)
-		n = len(list)
-		return err
-	})
-	if n != 2 {
-		t.Errorf("%d deletion events for two accessions", n)
+	for kind, want := range map[string]int{archive.EventErasure: 2, archive.EventDisplaying: 1, archive.EventAdministration: 2, archive.EventExtraction: 0, archive.EventIngestion: 0, archive.EventDerivation: 0} {
+		r.read(func(tx *store.Tx) error {
+			list, err := tx.EventsOfType(ctx, "item", r.item.ID, kind)
+			if len(list) != want {
+				t.Errorf("%d events of type %s, want %d", len(list), kind, want)
+			}
+			return err
+		})
 	}
 	// Other items are proved as before, this one no more.
 	_, err = r.Anchor.Tick(ctx, r.Agent, true)
