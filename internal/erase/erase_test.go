@@ -88,12 +88,18 @@ func TestNothingIsLeft(t *testing.T) {
 	if rep.Objects != 3 || rep.Openings < 6 || !rep.Purged || rep.Replica {
 		t.Errorf("%+v", rep)
 	}
+	if info, err := os.Stat(filepath.Join(r.Dir, "zapis.db-wal")); err != nil || info.Size() != 0 {
+		t.Errorf("the write-ahead file still holds pages as they were: %v, %v", info, err)
+	}
+	// Also the transparency log as it is published from now on; the search looks into the home folder.
+	target, done, err := r.PublishTarget(ctx, filepath.Join(r.Dir, "public"))
+	check(t, err)
+	_, err = r.Anchor.Publish(ctx, r.Agent, target)
+	check(t, err)
+	check(t, done())
+	r.checkpointed()
 	for _, h := range r.hits(canaries...) {
 		t.Error(h)
-	}
-	if info, err := os.Stat(filepath.Join(r.Dir, "zapis.db-wal")); err == nil && info.Size() != 0 {
-		// What was written since the purge is not about the item.
-		t.Logf("write-ahead file of %d bytes", info.Size())
 	}
 	r.clean()
 
@@ -118,6 +124,9 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	if _, err := r.Proof.ScopeBundle(ctx, admin, ""); err != nil {
 		t.Errorf("bundle of the scope: %v", err)
+	}
+	if a, err := r.Proof.Audit(ctx, admin, r.first.ID); err != nil || a.Erased != 1 {
+		t.Errorf("audit of the sealed accession: %+v, %v", a, err)
 	}
 	var out bytes.Buffer
 	check(t, r.Ingest.WriteManifest(ctx, &out, r.first.ID))
