@@ -272,6 +272,16 @@ func TestOpenAccession(t *testing.T) {
 	_, _, err = r.Ingest.Close(ctx, r.Agent, open.ID)
 	check(t, err)
 	check(t, r.Erase.Approve(ctx, agrees, e.ID))
+	// Found once more after the approval: nothing is destroyed before that accession is closed, too.
+	late := r.begun("late", map[string][]byte{"and again": r.secret})
+	if _, err := r.Erase.Run(ctx, r.Agent, e.ID, erase.RunOptions{}); !errors.Is(err, erase.ErrOpen) {
+		t.Errorf("%v", err)
+	}
+	if _, err := vaulttest.ReadAll(ctx, r.Vault, vault.Ref(r.item.Object)); err != nil {
+		t.Errorf("its key is gone: %v", err)
+	}
+	_, _, err = r.Ingest.Close(ctx, r.Agent, late.ID)
+	check(t, err)
 	_, err = r.Erase.Run(ctx, r.Agent, e.ID, erase.RunOptions{})
 	check(t, err)
 	r.clean()
