@@ -22,6 +22,7 @@ import (
 	"zapis/internal/app"
 	"zapis/internal/archive"
 	"zapis/internal/custody"
+	"zapis/internal/custody/verify"
 	"zapis/internal/erase"
 	"zapis/internal/fsck"
 	"zapis/internal/policy"
@@ -189,6 +190,16 @@ func (r *rig) clean() {
 	check(r.t, err)
 	if !ver.OK() {
 		r.t.Errorf("custody verify: %+v", ver.Failures)
+	}
+	// An export of it verifies as well, without the archive.
+	var out bytes.Buffer
+	check(r.t, custody.Export(r.t.Context(), r.DB, &out))
+	key, err := verify.ParseKey(r.Verifier)
+	check(r.t, err)
+	exp, err := verify.VerifyExport(r.t.Context(), &out, verify.Options{Key: key})
+	check(r.t, err)
+	if !exp.OK() || exp.Erased != ver.Erased {
+		r.t.Errorf("export: %+v", exp)
 	}
 }
 
