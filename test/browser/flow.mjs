@@ -243,32 +243,6 @@ await step('scrub and step frames', async () => {
   await shot(page, 'item');
 });
 
-if (!args.mock) await step('what others can check', async () => {
-  await goto(page, '/proof');
-  const first = page.locator('main .note.big');
-  expect(/in the transparency log/.test(await first.textContent()), 'the page does not begin with the sentence that matters');
-  expect((await page.locator('.ticks li').count()) > 0, 'no tick is drawn');
-  for (const li of await page.locator('.ticks li, .says li').all()) expect((await li.textContent()).replace(/[\d\s]/g, '').length > 2, 'a state has no word');
-  expect((await page.locator('.scope').count()) > 0, 'the scope that was stated is not shown');
-  await axe(page, 'proof');
-  await shot(page, 'proof');
-  await goto(page, `/items/${item}`);
-  const reach = page.locator('.chain .reach').first();
-  await reach.locator('summary').focus();
-  await page.keyboard.press('Enter');
-  await reach.locator('ol').waitFor();
-  expect((await reach.locator('ol li').count()) === 5, 'an act does not show its five states');
-  expect((await page.locator('.chain > li').count()) > 0 && (await reach.locator('circle').count()) === 5, 'an act shows no picture of its states');
-  await page.getByText('What the five circles mean').click();
-  await axe(page, 'item with proof states');
-  await reach.scrollIntoViewIfNeeded();
-  await shot(page, 'item-proof');
-  await goto(page, `/items/${item}/custody`);
-  expect((await page.locator('td .reach').count()) > 0, 'the acts in the table have no state');
-  await axe(page, 'custody');
-  await shot(page, 'custody');
-});
-
 await step('step away', async () => {
   await page.keyboard.press('k');
   await page.keyboard.press('Escape');
@@ -328,6 +302,32 @@ await step('by keyboard only', async () => {
   await page.getByRole('button', { name: /Keys/ }).click();
   await page.locator('dialog.keys input').check();
   await page.locator('dialog.keys button').click();
+});
+
+if (!args.mock) await step('what others can check', async () => {
+  await goto(page, '/proof');
+  const first = page.locator('main .note.big');
+  expect(/in the transparency log/.test(await first.textContent()), 'the page does not begin with the sentence that matters');
+  expect((await page.locator('.ticks li').count()) > 0, 'no tick is drawn');
+  for (const li of await page.locator('.ticks li, .says li').all()) expect((await li.textContent()).replace(/[\d\s]/g, '').length > 2, 'a state has no word');
+  expect((await page.locator('.scope').count()) > 0, 'the scope that was stated is not shown');
+  await axe(page, 'proof');
+  await shot(page, 'proof');
+  await goto(page, `/items/${item}`);
+  const reach = page.locator('.chain .reach').first();
+  await reach.locator('summary').focus();
+  await page.keyboard.press('Enter');
+  await reach.locator('ol').waitFor();
+  expect((await reach.locator('ol li').count()) === 5, 'an act does not show its five states');
+  expect((await page.locator('.chain > li').count()) > 0 && (await reach.locator('circle').count()) === 5, 'an act shows no picture of its states');
+  await page.getByText('What the five circles mean').click();
+  await axe(page, 'item with proof states');
+  await reach.scrollIntoViewIfNeeded();
+  await shot(page, 'item-proof');
+  await goto(page, `/items/${item}/custody`);
+  expect((await page.locator('td .reach').count()) > 0, 'the acts in the table have no state');
+  await axe(page, 'custody');
+  await shot(page, 'custody');
 });
 
 async function setLook(lang, scheme) {
