@@ -106,10 +106,20 @@ func (s *sink) run(ctx context.Context) (Blob, error) {
 	seed := maphash.MakeSeed()
 	var marks []uint64 // of every whole buffer and of the rest
 	var size int64
+	// A piece is hashed while it is written.
+	pieces, written := make(chan []byte), make(chan error, 1)
+	go func() {
+		for p := range pieces {
+			_, err := s.w.Write(p)
+			written <- err
+		}
+	}()
+	defer close(pieces)
 	for c := range s.ch {
+		pieces <- c.buf[:c.n]
 		digestInto(digest, c.buf[:c.n])
 		marks = append(marks, maphash.Bytes(seed, c.buf[:c.n]))
-		_, err := s.w.Write(c.buf[:c.n])
+		err := <-written
 		buffers.Put(c.buf)
 		if err != nil {
 			return Blob{}, fmt.Errorf("write blob %s: %w", s.id, err)

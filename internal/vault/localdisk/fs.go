@@ -1,7 +1,6 @@
 package localdisk
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -60,7 +59,7 @@ func (r rootFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) 
 		if err != nil {
 			return nil, err
 		}
-		return &newFile{rootFile: rootFile{f}}, nil
+		return rootFile{f}, nil
 	}
 	before, err := r.noLink(name)
 	if err != nil {
@@ -113,38 +112,3 @@ type rootFile struct{ *os.File }
 
 func (f rootFile) StartWrite(off, n int64) { startWrite(f.File, off, n) }
 func (f rootFile) DropCache()              { dropCache(f.File) }
-
-// newFile is a file that is being written for the first time. Whole, aligned pieces go past the page cache, since they
-// are read back from the device afterwards in any case: copying them into the cache and out of it to the disk took a third of
-// the time of writing. What the file system does not take that way goes the ordinary one.
-type newFile struct {
-	rootFile
-	direct  bool // the descriptor is in direct mode
-	through bool // direct mode did not work; not tried again
-}
-
-// directPiece is what the length, the place and the address of a piece must be a multiple of: no file system asks for more.
-const directPiece = 4096
-
-// WriteAt implements io.WriterAt.
-func (f *newFile) WriteAt(p []byte, off int64) (int, error) {
-	want := !f.through && len(p) >= 16*directPiece && len(p)%directPiece == 0 && off%directPiece == 0 && aligned(p)
-	if want != f.direct && !f.through {
-		if err := setDirect(f.File, want); err != nil {
-			if f.direct {
-				return 0, err // cannot be left: never seen
-			}
-			f.through, want = true, false
-		}
-		f.direct = want
-	}
-	n, err := f.rootFile.WriteAt(p, off)
-	if err == nil || !f.direct || !errors.Is(err, syscall.EINVAL) {
-		return n, err
-	}
-	if err := setDirect(f.File, false); err != nil {
-		return n, err
-	}
-	f.direct, f.through = false, true
-	return f.rootFile.WriteAt(p, off)
-}

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,29 +14,6 @@ func startWrite(f *os.File, off, n int64) {
 }
 
 func dropCache(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }
-
-// setDirect switches direct mode of an open file; EINVAL where the file system has none.
-func setDirect(f *os.File, on bool) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var flags int
-	if cerr := raw.Control(func(fd uintptr) {
-		if flags, err = unix.FcntlInt(fd, unix.F_GETFL, 0); err != nil {
-			return
-		}
-		if flags &^= unix.O_DIRECT; on {
-			flags |= unix.O_DIRECT
-		}
-		_, err = unix.FcntlInt(fd, unix.F_SETFL, flags)
-	}); cerr != nil {
-		return cerr
-	}
-	return err
-}
-
-func aligned(p []byte) bool { return uintptr(unsafe.Pointer(unsafe.SliceData(p)))%directPiece == 0 }
 
 func freeSpace(root *os.Root) (free, total uint64, known bool) {
 	d, err := root.Open(".")

@@ -3,7 +3,6 @@
 package localdisk
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,10 +13,6 @@ import (
 func startWrite(*os.File, int64, int64) {}
 
 func dropCache(*os.File) {}
-
-func setDirect(*os.File, bool) error { return errors.ErrUnsupported }
-
-func aligned([]byte) bool { return false }
 
 func freeSpace(*os.Root) (free, total uint64, known bool) { return 0, 0, false }
 
