@@ -152,8 +152,7 @@ func TestReplacedBytesAreOverwritten(t *testing.T) {
 	}
 }
 
-// Whole pieces pass by the page cache and the rest does not, in one file, on file systems that allow it and on one that
-// (in older kernels) does not: what is read is what was written, in every mix of sizes and addresses.
+// What is read is what was written, in every mix of sizes and addresses, on file systems with a disk and without.
 func TestWrittenIsReadWhateverTheSizes(t *testing.T) {
 	t.Parallel()
 	places := []string{t.TempDir()}
