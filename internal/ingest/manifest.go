@@ -198,20 +198,6 @@ func ReadDigests(r io.Reader) ([][sha256.Size]byte, error) {
 	return out, nil
 }
 
-// countingHash counts what passes and keeps its SHA-256.
-type countingHash struct {
-	n int64
-	h interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
-}
-
-func (c *countingHash) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return c.h.Write(p)
-}
-
 // decodeOrigin reads what encodeOrigin wrote.
 func decodeOrigin(text []byte) (archive.Origin, error) {
 	var o archive.Origin

@@ -122,15 +122,10 @@ func (t tree) total() ([][32]byte, error) { return t.inclusion(t.n - 1) }
 // ErrAudit: an accession opened in full is not what was stated.
 var ErrAudit = errors.New("audit")
 
-// Audit checks an accession of which every item was opened, against what was stated: that the places run from 0 without a
+// audit checks an accession of which every item was opened, against what was stated: that the places run from 0 without a
 // gap, that the ruler of bytes and of milliseconds begins at 0, has neither gap nor overlap and ends at the totals, and that
-// all of it gives the root. ErrAudit names the first place that is wrong. What each item is has to be checked elsewhere: that
-// its bytes give whole and segment root, and that it lasts as long as it says.
-func Audit(places []Placed, root [32]byte, files, bytes, milliseconds int64) error {
-	return audit(places, nil, root, files, bytes, milliseconds)
-}
-
-// audit takes the leaves of some places as they stand.
+// all of it gives the root. ErrAudit names the first place that is wrong. The leaves of closed places are taken as they stand. What each item
+// is has to be checked elsewhere: that its bytes give whole and segment root, and that it lasts as long as it says.
 func audit(places []Placed, closed map[int]bool, root [32]byte, files, bytes, milliseconds int64) error {
 	bad := func(place int, what string) error { return fmt.Errorf("%w: place %d: %s", ErrAudit, place, what) }
 	if int64(len(places)) != files {

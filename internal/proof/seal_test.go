@@ -41,7 +41,7 @@ func sealed(t testing.TB, items []Sealable) Sealed {
 	return s
 }
 
-func audited(s Sealed) error { return Audit(s.Places, s.Root, s.Files, s.Bytes, s.Milliseconds) }
+func audited(s Sealed) error { return audit(s.Places, nil, s.Root, s.Files, s.Bytes, s.Milliseconds) }
 
 func TestASealHoldsEverythingOnce(t *testing.T) {
 	t.Parallel()

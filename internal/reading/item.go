@@ -3,7 +3,6 @@ package reading
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -378,6 +377,3 @@ func (s *Service) Lanes(ctx context.Context, r Reader, item string) (json.RawMes
 	}
 	return body, nil
 }
-
-// Erased says whether err means that the key of something was destroyed on purpose.
-func Erased(err error) bool { return errors.Is(err, vault.ErrErased) }
