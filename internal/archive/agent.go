@@ -1,15 +1,19 @@
 package archive
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Role is what a person may do, at the coarsest.
 type Role string
 
 // The roles. Every role may do what the next one may.
 const (
-	RoleAdmin     Role = "admin"
-	RoleArchivist Role = "archivist"
-	RoleReviewer  Role = "reviewer"
+	RoleAdmin        Role = "admin"
+	RoleArchivist    Role = "archivist"
+	RoleInvestigator Role = "investigator" // builds the catalogue
+	RoleReviewer     Role = "reviewer"
 )
 
 // Agent is a person or a program that acts.
@@ -27,4 +31,28 @@ type Scope struct {
 	// MaxDifficulty hides items judged harder; -1 means no limit. Items not judged count as 0.
 	MaxDifficulty int
 	Quarantined   bool // may see quarantined items
+
+	// Compartments of the catalogue that the reader was let into, by identifier; "" is the common one, which Sees grants with All.
+	Compartments    []string `json:",omitempty"`
+	AllCompartments bool     `json:",omitempty"` // every compartment
+	// Identities: may open who stands behind a code, with a reason. Nobody has it by role, not even an administrator.
+	Identities bool `json:",omitempty"`
 }
+
+// Common is the compartment of what everybody may see who sees the whole archive.
+const Common = ""
+
+// Sees says whether what is filed in a compartment of the catalogue lies within the scope. Somebody who is limited to some accessions sees
+// the common compartment only if it was granted by name, as CommonGrant.
+func (s Scope) Sees(compartment string) bool {
+	if s.AllCompartments {
+		return true
+	}
+	if compartment == Common {
+		return s.All || slices.Contains(s.Compartments, CommonGrant)
+	}
+	return slices.Contains(s.Compartments, compartment)
+}
+
+// CommonGrant stands in Scope.Compartments for the common compartment.
+const CommonGrant = "common"

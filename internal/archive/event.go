@@ -26,6 +26,9 @@ const (
 	EventDigest           = "message digest calculation"
 	EventSealing          = "information package creation" // an accession was sealed
 	EventDissemination    = "dissemination"                // a clip was stated
+	EventDescription      = "metadata modification"        // something was said in the catalogue, taken back, merged, decided
+	EventAnalysis         = "metadata extraction"          // a machine read something out of an item
+	EventConsent          = "policy assignment"            // consent given, narrowed, withdrawn
 	EventSignature        = "digital signature generation" // a tick of the transparency log, or another key of it
 )
 

@@ -22,6 +22,17 @@ const (
 	KindBlob       = "blob"
 	KindAccount    = "account"
 	KindVault      = "vault"
+
+	// Things of the catalogue.
+	KindEntity      = "entity"
+	KindClaim       = "claim"
+	KindNote        = "note"
+	KindPassage     = "passage"
+	KindConsent     = "consent"
+	KindSuggestion  = "suggestion"
+	KindCompartment = "compartment"
+	KindExport      = "export"
+	KindImport      = "import"
 )
 
 // The functions below give the events that the verifier holds against the catalogue, so that writer and verifier
@@ -204,7 +215,8 @@ func word(s string) bool {
 
 func knownKind(kind string) bool {
 	switch kind {
-	case KindAccession, KindItem, KindDerivative, KindObject, KindBlob, KindAccount, KindVault:
+	case KindAccession, KindItem, KindDerivative, KindObject, KindBlob, KindAccount, KindVault,
+		KindEntity, KindClaim, KindNote, KindPassage, KindConsent, KindSuggestion, KindCompartment, KindExport, KindImport:
 		return true
 	}
 	return false

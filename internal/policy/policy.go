@@ -46,6 +46,19 @@ const (
 	RequestErasure Action = "request erasure"
 	ApproveErasure Action = "approve erasure"
 
+	// The catalogue, within the compartments of the scope.
+	ViewCatalogue     Action = "view catalogue"     // entities, claims, testimony without identity
+	EditCatalogue     Action = "edit catalogue"     // entities, claims, findings, passages, merges
+	ManageConsent     Action = "manage consent"     // record and withdraw consent
+	ViewIdentity      Action = "view identity"      // who stands behind a code; needs the grant, a reason, and is recorded
+	ManageVocabulary  Action = "manage vocabulary"  // terms and their translations
+	ManageCompartment Action = "manage compartment" // make and rename compartments
+	Annotate          Action = "annotate"           // notes on an item
+	Search            Action = "search"
+	DecideSuggestion  Action = "decide suggestion" // confirm or dismiss what a machine found
+	Import            Action = "import"
+	Export            Action = "export"
+
 	// The machine room.
 	ViewJobs    Action = "view jobs"
 	ManageJobs  Action = "manage jobs"
@@ -60,7 +73,8 @@ const (
 func Actions() []Action {
 	return []Action{
 		Enter, ManageSelf, Browse, ViewItem, Look, ViewOrigin, ViewCustody, Extract, ListAccessions, ViewAccession, ViewFailures,
-		CreateAccession, Ingest, CloseAccession, RequestErasure, ApproveErasure, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
+		CreateAccession, Ingest, CloseAccession, RequestErasure, ApproveErasure, ViewCatalogue, EditCatalogue, ManageConsent, ViewIdentity, ManageVocabulary, ManageCompartment, Annotate, Search,
+		DecideSuggestion, Import, Export, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
 	}
 }
 
@@ -85,6 +99,9 @@ type Object struct {
 	Difficulty int  // 0–3; -1 not judged
 	// Set for an accession.
 	AccessionState archive.AccessionState
+	// Set for an entity of the catalogue and what hangs on it. Catalogued says so, since the common compartment has no name.
+	Catalogued  bool
+	Compartment string
 	// Owner of a thing that belongs to one person, such as a passkey.
 	Owner string
 }
@@ -124,8 +141,10 @@ func (d Decision) Err() error {
 func rank(r archive.Role) int {
 	switch r {
 	case archive.RoleAdmin:
-		return 3
+		return 4
 	case archive.RoleArchivist:
+		return 3
+	case archive.RoleInvestigator:
 		return 2
 	case archive.RoleReviewer:
 		return 1
@@ -140,22 +159,34 @@ var need = map[Action]int{
 	Browse:          1,
 	ViewItem:        1,
 	Look:            1,
-	ViewOrigin:      2,
+	ViewOrigin:      3,
 	ViewCustody:     1,
 	ListAccessions:  1,
 	ViewAccession:   1,
-	ViewFailures:    2,
-	CreateAccession: 2,
-	Ingest:          2,
-	CloseAccession:  2,
-	RequestErasure:  2,
-	ApproveErasure:  2,
-	Extract:         2,
-	ViewJobs:        2,
-	ManageJobs:      2,
-	ViewHealth:      2,
-	CheckFixity:     2,
-	ManagePeople:    3,
+	ViewFailures:    3,
+	CreateAccession: 3,
+	Ingest:          3,
+	CloseAccession:  3,
+	RequestErasure:  3,
+	ApproveErasure:  3,
+	Extract:         3,
+	ViewJobs:        3,
+	ManageJobs:      3,
+	ViewHealth:      3,
+	CheckFixity:     3,
+	ManagePeople:    4,
+
+	ViewCatalogue:     1,
+	EditCatalogue:     2,
+	ManageConsent:     2,
+	ViewIdentity:      2,
+	ManageVocabulary:  2,
+	ManageCompartment: 4,
+	Annotate:          1,
+	Search:            1,
+	DecideSuggestion:  2,
+	Import:            2,
+	Export:            2,
 }
 
 // AtLeast says whether role r may do what role other may.
@@ -175,14 +206,27 @@ func ScopeOf(s Subject) archive.Scope {
 	}
 	switch s.Role {
 	case archive.RoleAdmin:
-		return archive.Scope{All: true, MaxDifficulty: -1, Quarantined: true}
+		return archive.Scope{All: true, MaxDifficulty: -1, Quarantined: true, AllCompartments: true, Identities: s.Scope.Identities}
 	case archive.RoleArchivist:
 		// Archivists watch fixity, so they see what is quarantined within what they were granted.
-		return archive.Scope{All: s.Scope.All, Accessions: slices.Clone(s.Scope.Accessions), MaxDifficulty: s.Scope.MaxDifficulty, Quarantined: true}
-	case archive.RoleReviewer:
-		return archive.Scope{All: s.Scope.All, Accessions: slices.Clone(s.Scope.Accessions), MaxDifficulty: s.Scope.MaxDifficulty, Quarantined: false}
+		return granted(s.Scope, true)
+	case archive.RoleInvestigator, archive.RoleReviewer:
+		return granted(s.Scope, false)
 	}
 	return archive.Scope{}
+}
+
+// granted is what an account was given, copied so that nobody changes it through a list.
+func granted(sc archive.Scope, quarantined bool) archive.Scope {
+	return archive.Scope{
+		All: sc.All, Accessions: slices.Clone(sc.Accessions), MaxDifficulty: sc.MaxDifficulty, Quarantined: quarantined,
+		Compartments: slices.Clone(sc.Compartments), AllCompartments: sc.AllCompartments, Identities: sc.Identities,
+	}
+}
+
+// CatalogueObject gives the object of an entity of the catalogue that is filed in a compartment.
+func CatalogueObject(compartment string) Object {
+	return Object{Catalogued: true, Compartment: compartment, Difficulty: -1}
 }
 
 // inScope says whether an accession lies within the scope.
@@ -210,8 +254,19 @@ func Decide(s Subject, a Action, o Object) Decision {
 		if o.Owner != s.Agent {
 			return Decision{Hide: true, Reason: "not the owner"}
 		}
-	case ViewItem, ViewOrigin, ViewCustody, Look, Extract, RequestErasure, ApproveErasure:
+	case ViewItem, ViewOrigin, ViewCustody, Look, Extract, RequestErasure, ApproveErasure, Annotate:
 		return decideItem(sc, a, o)
+	case ViewCatalogue, EditCatalogue, ManageConsent, ViewIdentity:
+		if o.Catalogued && !sc.Sees(o.Compartment) {
+			return Decision{Hide: true, Reason: "outside the compartment"}
+		}
+		if a == ViewIdentity && !sc.Identities {
+			return Decision{Hide: true, Reason: "identities not granted"}
+		}
+	case DecideSuggestion:
+		if o.ItemState != "" {
+			return decideItem(sc, a, o)
+		}
 	case ViewAccession, ViewFailures:
 		if !inScope(sc, o.Accession) {
 			return Decision{Hide: true, Reason: "outside the scope"}

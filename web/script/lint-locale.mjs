@@ -1,9 +1,10 @@
 // Refuses catalogues in which Latin letters hide inside Russian or Ukrainian words, or in which a message was left untranslated.
 // That keys, placeholders and plural forms agree is checked by the server's own tests.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const read = (code) => JSON.parse(readFileSync(fileURLToPath(new URL(`../../internal/web/locale/${code}.json`, import.meta.url)), 'utf8'));
+const folder = fileURLToPath(new URL('../../internal/web/locale/', import.meta.url));
+const read = (code) => Object.assign({}, ...readdirSync(folder).filter((name) => name.startsWith(code) && name.endsWith('.json')).map((name) => JSON.parse(readFileSync(folder + name, 'utf8'))));
 const en = read('en');
 let bad = 0;
 for (const code of ['ru', 'uk']) {

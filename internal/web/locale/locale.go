@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -55,7 +56,7 @@ type Set map[string]*Catalogue
 func Load() (Set, error) {
 	set := Set{}
 	for _, l := range Languages {
-		raw, err := files.ReadFile(l.Code + ".json")
+		raw, err := readFiles(l.Code)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrCatalogue, l.Code, err)
 		}
@@ -71,11 +72,34 @@ func Load() (Set, error) {
 	return set, nil
 }
 
-func parseCatalogue(l Language, raw []byte) (*Catalogue, error) {
-	c := &Catalogue{Language: l, parsed: map[string][]node{}}
-	if err := json.Unmarshal(raw, &c.text); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCatalogue, l.Code, err)
+// readFiles reads the words of a language: en.json and, a file for each part of the workspace, en.search.json. No key stands twice.
+func readFiles(code string) (map[string]string, error) {
+	names, err := fs.Glob(files, code+"*.json")
+	if err != nil || !slices.Contains(names, code+".json") {
+		return nil, fmt.Errorf("%s.json is not there", code)
 	}
+	all := map[string]string{}
+	for _, name := range names {
+		raw, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		var text map[string]string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for key := range text {
+			if _, twice := all[key]; twice {
+				return nil, fmt.Errorf("%s: %s stands in another file, too", name, key)
+			}
+		}
+		maps.Copy(all, text)
+	}
+	return all, nil
+}
+
+func parseCatalogue(l Language, text map[string]string) (*Catalogue, error) {
+	c := &Catalogue{Language: l, text: text, parsed: map[string][]node{}}
 	for key, text := range c.text {
 		nodes, rest, err := parse(text, false)
 		if err == nil && rest != "" {

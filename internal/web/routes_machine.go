@@ -1,0 +1,4 @@
+package web
+
+// machineRoutes are what machines found: clocks, coverage, transcripts.
+func (s *Server) machineRoutes() []route { return nil }

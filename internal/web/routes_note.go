@@ -1,0 +1,4 @@
+package web
+
+// noteRoutes are notes on the timeline of an item.
+func (s *Server) noteRoutes() []route { return nil }

@@ -1,0 +1,4 @@
+package web
+
+// searchRoutes are search and saved searches.
+func (s *Server) searchRoutes() []route { return nil }

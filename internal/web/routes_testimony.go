@@ -1,0 +1,4 @@
+package web
+
+// testimonyRoutes are testimony, consent and identity.
+func (s *Server) testimonyRoutes() []route { return nil }
