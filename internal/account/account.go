@@ -45,6 +45,8 @@ var (
 	ErrDisabled = fmt.Errorf("%w: the account is switched off", archive.ErrConflict)
 	// ErrLastAdministrator: the act would leave nobody who can manage accounts.
 	ErrLastAdministrator = fmt.Errorf("%w: the last administrator cannot be removed", archive.ErrConflict)
+	// ErrOwnIdentities: an administrator wants to let themselves see who stands behind codes.
+	ErrOwnIdentities = fmt.Errorf("%w: identities are granted by somebody else", archive.ErrForbidden)
 	// ErrNoPasskeys: this server runs under an address for which browsers refuse passkeys.
 	ErrNoPasskeys = fmt.Errorf("%w: passkeys need a host name", archive.ErrConflict)
 )
@@ -312,10 +314,18 @@ func (s *Service) newAccount(ctx context.Context, tx *store.Tx, by, name string,
 	return row, nil
 }
 
-// checkScope refuses a scope with malformed accessions or levels. An empty scope is allowed and shows nothing.
+// checkScope refuses a scope with malformed accessions, compartments or levels. An empty scope is allowed and shows nothing.
 func checkScope(sc archive.Scope) error {
 	for _, id := range sc.Accessions {
 		if err := archive.CheckID(archive.PrefixAccession, id); err != nil {
+			return err
+		}
+	}
+	for _, id := range sc.Compartments {
+		if id == archive.CommonGrant {
+			continue
+		}
+		if err := archive.CheckID(archive.PrefixCompartment, id); err != nil {
 			return err
 		}
 	}
@@ -393,19 +403,26 @@ func (s *Service) SetRole(ctx context.Context, by policy.Subject, id string, rol
 	})
 }
 
-// SetScope grants another scope. The event does not name accessions in its detail but as subjects.
+// SetScope grants another scope. The event does not name accessions and compartments in its detail but as subjects. Nobody grants
+// themselves who stands behind a code: ErrOwnIdentities. That takes another administrator, on purpose.
 func (s *Service) SetScope(ctx context.Context, by policy.Subject, id string, scope archive.Scope) error {
 	if err := checkScope(scope); err != nil {
 		return err
 	}
 	return s.alter(ctx, by, id, func(row *store.Account) (archive.Event, error) {
-		row.Scope = archive.Scope{All: scope.All, Accessions: scope.Accessions, MaxDifficulty: scope.MaxDifficulty}
+		if id == by.Agent && scope.Identities && !row.Scope.Identities {
+			return archive.Event{}, ErrOwnIdentities
+		}
+		row.Scope = archive.Scope{
+			All: scope.All, Accessions: scope.Accessions, MaxDifficulty: scope.MaxDifficulty,
+			Compartments: scope.Compartments, AllCompartments: scope.AllCompartments, Identities: scope.Identities,
+		}
 		return s.scopeEvent(by.Agent, "scope changed", id, row.Scope), nil
 	})
 }
 
-// maxScopeSubjects is how many accessions an event names; the detail always counts them all.
-const maxScopeSubjects = 50
+// maxScopeSubjects is how many accessions an event names, and half as many compartments; the detail always counts them all.
+const maxScopeSubjects = 40
 
 func (s *Service) scopeEvent(agent, act, id string, scope archive.Scope) archive.Event {
 	what := "some accessions"
@@ -416,6 +433,19 @@ func (s *Service) scopeEvent(agent, act, id string, scope archive.Scope) archive
 	e.Detail["accessions"] = strconv.Itoa(len(scope.Accessions))
 	for _, a := range scope.Accessions[:min(len(scope.Accessions), maxScopeSubjects)] {
 		e.Subjects = append(e.Subjects, archive.Subject{Role: "about", Kind: "accession", ID: a})
+	}
+	e.Detail["compartments"] = strconv.Itoa(len(scope.Compartments))
+	if scope.AllCompartments {
+		e.Detail["compartments"] = "all"
+	}
+	e.Detail["identities"] = "no"
+	if scope.Identities {
+		e.Detail["identities"] = "granted"
+	}
+	for _, c := range scope.Compartments[:min(len(scope.Compartments), maxScopeSubjects/2)] {
+		if c != archive.CommonGrant {
+			e.Subjects = append(e.Subjects, archive.Subject{Role: "about", Kind: "compartment", ID: c})
+		}
 	}
 	return e
 }
