@@ -284,6 +284,8 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 		args []any
 	}{
 		{`DELETE FROM item_seal WHERE item_id = $1`, []any{item}},
+		{`DELETE FROM note_version WHERE item_id = $1`, []any{item}},
+		{`DELETE FROM note WHERE item_id = $1`, []any{item}},
 		{`UPDATE segment SET plain_sha256 = $1 WHERE object_id IN ` + objects, []any{none, item, item}},
 		{`UPDATE object SET sha256 = $1, state = 'erased' WHERE id IN ` + objects, []any{none, item, item}},
 		{`UPDATE derivative SET sha256 = $1, meta = NULL, superseded_at = COALESCE(superseded_at, $2) WHERE item_id = $3`,
@@ -297,6 +299,9 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 			return fail(err)
 		}
 	}
+	if err := tx.eraseSuggestions(ctx, item); err != nil {
+		return fail(err)
+	}
 	tx.count(i, -1) // nothing if it was erased already
 	return nil
 }
@@ -308,7 +313,7 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 // made before, and what a disk keeps of overwritten blocks, are out of reach; on SQLite all of it is encrypted.
 func (db *DB) Purge(ctx context.Context) error {
 	if db.sqlite == nil {
-		_, err := db.postgre.pool.Exec(ctx, `VACUUM item_seal, custody_opening, custody_subject, provenance, segment, object, derivative, item`)
+		_, err := db.postgre.pool.Exec(ctx, `VACUUM item_seal, note, note_version, custody_opening, custody_subject, provenance, segment, object, derivative, item`)
 		if err != nil {
 			return fmt.Errorf("purge database: %w", db.eng.translate(err))
 		}
