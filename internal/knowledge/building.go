@@ -1,0 +1,5 @@
+package knowledge
+
+import "errors"
+
+var errBuilding = errors.New("knowledge: not built yet")
