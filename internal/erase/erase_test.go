@@ -44,6 +44,15 @@ func TestNothingIsLeft(t *testing.T) {
 		f.Kind, f.Micro, f.Camera, f.Duration = archive.KindVideo, small, "Marfa's phone", time.Minute
 		return tx.SetItemFacts(ctx, r.item.ID, f)
 	}))
+	check(t, r.DB.Write(ctx, func(tx *store.Tx) error {
+		n := archive.Note{ID: archive.NewID(archive.PrefixNote), Item: r.item.ID, FrameFrom: -1, FrameTo: -1, Body: "first wording: Zinaida stands there", Author: "ag_1", CreatedAt: r.item.ReceivedAt}
+		if err := tx.AddNotes(ctx, store.NewNote{Note: n, Key: "k"}); err != nil {
+			return err
+		}
+		n.Version, n.Body, n.ChangedAt = 1, "second wording: Pelageya stands there", n.CreatedAt
+		_, err := tx.ChangeNote(ctx, n)
+		return err
+	}))
 	sum := sha256.Sum256(r.secret)
 	var seal store.ItemSeal
 	var manifests, receipts [][]byte
@@ -63,7 +72,7 @@ func TestNothingIsLeft(t *testing.T) {
 	rec, err := ingest.VerifyReceipt(receipts[0], r.Verifier)
 	check(t, err)
 	canaries := [][]byte{r.secret[:96], sum[:], []byte("Marfa-Kuzmenko"), pixels[:96], d.SHA256, small[:96], []byte("Marfa's phone"),
-		seal.Salt[:], seal.Whole[:], rec.Files.List[:], rec.Files.Root[:], manifests[0], manifests[1], rec.Salt, []byte(`{"secret"`)}
+		seal.Salt[:], seal.Whole[:], rec.Files.List[:], rec.Files.Root[:], manifests[0], manifests[1], rec.Salt, []byte(`{"secret"`), []byte("Zinaida"), []byte("Pelageya")}
 	r.checkpointed()
 	before := strings.Join(r.hits(canaries...), "\n")
 	for i := range canaries {
