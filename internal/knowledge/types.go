@@ -47,6 +47,8 @@ type Said struct {
 	Latest     time.Time
 	Current    bool // the one that counts
 	Rival      bool // others say otherwise
+	// Withdrawn: it rests on testimony of which a consent was taken back or has run out, and was not given again. See Service.lightUp.
+	Withdrawn bool
 }
 
 // PropertyView is what is said of one property.
