@@ -52,6 +52,11 @@ var guards = []struct{ table, sqlite, postgres string }{
 	{"log_publication", "update delete replace", "change truncate"},
 	{"erasure", "update delete replace shortcut", "change delete truncate shortcut"},
 	{"custody_erased", "update delete replace stranger", "change truncate stranger"},
+	{"passage", "update delete replace", "change delete truncate"},
+	{"consent", "update delete replace", "change delete truncate"},
+	{"identity_act", "update delete replace", "change delete truncate"},
+	{"export", "update delete replace", "change truncate"},
+	{"export_entry", "update delete replace", "change truncate"},
 }
 
 // AllItems gives every item in order of identifier, erased ones too. For checks only: it knows no scope.

@@ -1,12 +1,15 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 
 	"zapis/internal/account"
 	"zapis/internal/archive"
+	"zapis/internal/policy"
 	"zapis/internal/reading"
 	"zapis/internal/web/template"
 )
@@ -25,10 +28,20 @@ func (s *Server) drawPeople(w http.ResponseWriter, r *request, status int, v tem
 	if err != nil {
 		return err
 	}
-	v.May = sight("", archive.Scope{All: true, MaxDifficulty: -1}, held)
+	var compartments []archive.Compartment
+	if s.o.Compartments != nil {
+		if compartments, err = s.o.Compartments.Compartments(r.Context(), r.reader.Subject); err != nil {
+			return err
+		}
+		v.Catalogue = true
+	}
+	v.May = sight("", archive.Scope{All: true, MaxDifficulty: -1}, held, compartments)
+	v.Compartments = v.May.Compartments
 	for _, a := range all {
+		may := sight(a.ID, a.Scope, held, compartments)
+		may.Admin = a.Role == archive.RoleAdmin
 		v.List = append(v.List, template.Person{
-			May: sight(a.ID, a.Scope, held),
+			May: may,
 			ID:  a.ID, Name: a.Name, Role: string(a.Role), Closed: a.Disabled, Myself: a.ID == r.account.ID, Waiting: a.SeenAt.IsZero(),
 			Passkeys: len(a.Passkeys), Password: a.Password, SeenAt: a.SeenAt,
 		})
@@ -37,9 +50,22 @@ func (s *Server) drawPeople(w http.ResponseWriter, r *request, status int, v tem
 	return nil
 }
 
-// sight describes a scope among the accessions that there are.
-func sight(id string, sc archive.Scope, held []reading.Accession) template.Sight {
-	v := template.Sight{ID: id, Everything: sc.All}
+// Compartments is what the page of accounts asks of the catalogue; *knowledge.Service. It asks policy itself.
+type Compartments interface {
+	Compartments(ctx context.Context, who policy.Subject) ([]archive.Compartment, error)
+	AddCompartment(ctx context.Context, who policy.Subject, name string) (archive.Compartment, error)
+}
+
+// sight describes a scope among the accessions and compartments that there are.
+func sight(id string, sc archive.Scope, held []reading.Accession, compartments []archive.Compartment) template.Sight {
+	v := template.Sight{ID: id, Everything: sc.All, EveryCompartment: sc.AllCompartments, Identities: sc.Identities, Common: slices.Contains(sc.Compartments, archive.CommonGrant)}
+	for _, c := range compartments {
+		chosen := slices.Contains(sc.Compartments, c.ID)
+		if chosen {
+			v.Inside++
+		}
+		v.Compartments = append(v.Compartments, template.SightCompartment{ID: c.ID, Name: c.Name, Chosen: chosen})
+	}
 	for _, a := range held {
 		chosen := !sc.All && slices.Contains(sc.Accessions, a.ID)
 		if chosen {
@@ -91,10 +117,28 @@ func (s *Server) people(w http.ResponseWriter, r *request) error {
 	case "scope":
 		notice = "saved"
 		scope, bad := scopeForm(r)
+		if r.PostForm.Get("which") == "keep" {
+			// Of an administrator, who sees everything by role, only identities are granted; the rest stays for when the role goes.
+			a, fault := s.o.Account.Account(ctx, get("account"))
+			if fault != nil {
+				return fault
+			}
+			scope, bad = a.Scope, nil
+			scope.Identities = get("identities") == "yes"
+		}
 		if bad != nil {
 			return bad
 		}
 		err = s.o.Account.SetScope(ctx, by, get("account"), scope)
+	case "compartment":
+		notice = "saved"
+		if s.o.Compartments == nil {
+			return archive.ErrNotFound
+		}
+		switch _, err = s.o.Compartments.AddCompartment(ctx, by, get("name")); {
+		case errors.Is(err, archive.ErrInvalid), errors.Is(err, archive.ErrExists):
+			return s.drawPeople(w, r, problemOf(err).status, template.People{Error: "compartment"})
+		}
 	case "close":
 		notice = "closed"
 		err = s.o.Account.Disable(ctx, by, get("account"))
@@ -103,6 +147,9 @@ func (s *Server) people(w http.ResponseWriter, r *request) error {
 		err = s.o.Account.Enable(ctx, by, get("account"))
 	default:
 		return archive.ErrInvalid
+	}
+	if errors.Is(err, account.ErrOwnIdentities) {
+		return s.drawPeople(w, r, http.StatusForbidden, template.People{Error: "own-identities"})
 	}
 	if code := accountProblem(err); err != nil && slices.Contains([]string{"name", "last-admin"}, code) {
 		return s.drawPeople(w, r, problemOf(err).status, template.People{Error: code})
@@ -114,8 +161,8 @@ func (s *Server) people(w http.ResponseWriter, r *request) error {
 }
 
 // scopeForm reads what somebody may see: which (all, or some: only the accessions that follow, perhaps none), accession
-// (any number) and difficulty (0–3; empty: no limit). Without which nothing is granted: a form that lost a field must
-// not open everything.
+// (any number) and difficulty (0–3; empty: no limit), compartment (any number), compartments (all) and identities (yes).
+// Without which nothing is granted: a form that lost a field must not open everything.
 func scopeForm(r *request) (archive.Scope, error) {
 	sc := archive.Scope{MaxDifficulty: -1}
 	switch r.PostForm.Get("which") {
@@ -131,6 +178,17 @@ func scopeForm(r *request) (archive.Scope, error) {
 			return sc, err
 		}
 	}
+	sc.Compartments = r.PostForm["compartment"]
+	for _, id := range sc.Compartments {
+		if id == archive.CommonGrant {
+			continue
+		}
+		if err := archive.CheckID(archive.PrefixCompartment, id); err != nil {
+			return sc, err
+		}
+	}
+	sc.AllCompartments = r.PostForm.Get("compartments") == "all"
+	sc.Identities = r.PostForm.Get("identities") == "yes"
 	if d := r.PostForm.Get("difficulty"); d != "" {
 		n, err := strconv.Atoi(d)
 		if err != nil || n < 0 || n > 3 {

@@ -326,15 +326,19 @@ type Erasure struct {
 }
 
 // People is page people. Forms post to /people: act=invite name role, with what may be seen; act=scope account, with
-// what may be seen; act=role account role; act=link account; act=close account; act=open account. What may be seen is
-// which=all or which=some, accession (any number), difficulty (0–3 or empty).
+// what may be seen; act=role account role; act=link account; act=close account; act=open account; act=compartment name. What may be
+// seen is which=all, which=some or (identities only) which=keep, accession (any number), difficulty (0–3 or empty), compartment (any number; "common" is the part
+// without a name), compartments=all, identities=yes.
 type People struct {
 	List  []Person
 	May   Sight  // what the invitation proposes
 	Link  string // a new one-time link, shown once; the whole address
 	For   string // whom it is for
 	Until time.Time
-	Error string // "", "name", "last-admin"
+	Error string // "", "name", "last-admin", "own-identities", "compartment"
+	// Compartments that there are, when the catalogue is open.
+	Compartments []SightCompartment
+	Catalogue    bool // whether it is
 }
 
 // Person is one account.
@@ -355,6 +359,19 @@ type Sight struct {
 	Accessions []SightAccession // all there are
 	Chosen     int
 	Difficulty string // "", "0" … "3"
+
+	Admin            bool // sees everything by role; only identities are granted
+	Compartments     []SightCompartment
+	Inside           int  // of the compartments, granted by name
+	Common           bool // the part of the catalogue without a name, granted by name
+	EveryCompartment bool
+	Identities       bool // may open who stands behind a code
+}
+
+// SightCompartment is one compartment of the catalogue in such a form.
+type SightCompartment struct {
+	ID, Name string
+	Chosen   bool
 }
 
 // SightAccession is one accession in such a form.
