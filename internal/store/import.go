@@ -1,0 +1,212 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"zapis/internal/archive"
+)
+
+// States of imports.
+const (
+	ImportRunning = "running"
+	ImportDone    = "done"
+	ImportUndone  = "undone"
+)
+
+// Import is one run over a file. Of the file nothing is kept but its digest.
+type Import struct {
+	ID          string
+	Format      string // "table" or "ftm"
+	SHA256      [32]byte
+	Mapping     []byte // JSON
+	Compartment string
+	State       string
+	NextRow     int64 // rows before it are settled
+	Created     int64
+	Updated     int64
+	Unchanged   int64
+	Refused     int64
+	CreatedAt   time.Time
+	CreatedBy   string
+	EndedAt     time.Time
+	UndoneAt    time.Time
+	UndoneBy    string
+}
+
+// Mapping is how somebody reads the columns of a kind of file.
+type Mapping struct {
+	Agent, Name string
+	Mapping     []byte // JSON
+	ChangedAt   time.Time
+}
+
+// ExternalKey is what an entity is called in the files of others.
+type ExternalKey struct{ Source, Key, Entity string }
+
+const (
+	importColumns = `id, format, sha256, mapping, compartment, state, next_row, created, updated, unchanged, refused, created_at, created_by,
+		ended_at, undone_at, undone_by`
+	mappingColumns = `agent_id, name, mapping, changed_at`
+)
+
+func scanImport(s scanner) (i Import, err error) {
+	err = s.Scan(&i.ID, &i.Format, b32{&i.SHA256}, &i.Mapping, &i.Compartment, &i.State, &i.NextRow, &i.Created, &i.Updated, &i.Unchanged, &i.Refused,
+		at{&i.CreatedAt}, &i.CreatedBy, at{&i.EndedAt}, at{&i.UndoneAt}, str{&i.UndoneBy})
+	return i, err
+}
+
+func scanMapping(s scanner) (m Mapping, err error) {
+	err = s.Scan(&m.Agent, &m.Name, &m.Mapping, at{&m.ChangedAt})
+	return m, err
+}
+
+// AddImport begins an import; archive.ErrExists if its author has one of the same file under way.
+func (tx *Tx) AddImport(ctx context.Context, i Import) error {
+	if err := archive.CheckID(archive.PrefixImport, i.ID); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `INSERT INTO import (id, format, sha256, mapping, compartment, state, next_row, created_at, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		i.ID, i.Format, i.SHA256[:], some(i.Mapping), i.Compartment, ImportRunning, i.NextRow, i.CreatedAt.UnixMicro(), i.CreatedBy)
+	if err != nil {
+		return fmt.Errorf("add import %s: %w", i.ID, err)
+	}
+	return nil
+}
+
+// SetImport keeps how far an import has come; archive.ErrConflict if it is not under way. A state other than running ends it.
+func (tx *Tx) SetImport(ctx context.Context, i Import) error {
+	n, err := tx.exec(ctx, `UPDATE import SET state = $1, next_row = $2, created = $3, updated = $4, unchanged = $5, refused = $6, ended_at = $7
+		WHERE id = $8 AND state = 'running'`, i.State, i.NextRow, i.Created, i.Updated, i.Unchanged, i.Refused, us(i.EndedAt), i.ID)
+	if err == nil && n == 0 {
+		err = archive.ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("set import %s: %w", i.ID, err)
+	}
+	return nil
+}
+
+// UndoImport marks an import as undone; archive.ErrConflict if it was before.
+func (tx *Tx) UndoImport(ctx context.Context, id, by string, when time.Time) error {
+	n, err := tx.exec(ctx, `UPDATE import SET state = 'undone', undone_at = $1, undone_by = $2 WHERE id = $3 AND state <> 'undone'`, when.UnixMicro(), by, id)
+	if err == nil && n == 0 {
+		err = archive.ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("undo import %s: %w", id, err)
+	}
+	return nil
+}
+
+// Import gives an import of an author; archive.ErrNotFound.
+func (tx *Tx) Import(ctx context.Context, by, id string) (Import, error) {
+	return one(ctx, tx, scanImport, `SELECT `+importColumns+` FROM import WHERE id = $1 AND created_by = $2`, id, by)
+}
+
+// RunningImport gives the import of a file that its author has under way; archive.ErrNotFound.
+func (tx *Tx) RunningImport(ctx context.Context, by string, sha256 [32]byte) (Import, error) {
+	return one(ctx, tx, scanImport, `SELECT `+importColumns+` FROM import WHERE created_by = $1 AND sha256 = $2 AND state = 'running'`, by, sha256[:])
+}
+
+// Imports gives the imports of an author, the newest first.
+func (tx *Tx) Imports(ctx context.Context, by string, limit int) ([]Import, error) {
+	return all(ctx, tx, scanImport, `SELECT `+importColumns+` FROM import WHERE created_by = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, by, limit)
+}
+
+// AddImportClaims ties claims that keep an origin of their own to the import that brought them.
+func (tx *Tx) AddImportClaims(ctx context.Context, id string, claims []string) error {
+	rows := make([][]any, len(claims))
+	for i, c := range claims {
+		rows[i] = []any{c, id}
+	}
+	if err := tx.insert(ctx, "import_claim", "claim_id, import_id", rows); err != nil {
+		return fmt.Errorf("tie claims to import %s: %w", id, err)
+	}
+	return nil
+}
+
+// ImportedClaims gives a page of the standing claims that an import brought, by identifier, after one.
+func (tx *Tx) ImportedClaims(ctx context.Context, id, after string, limit int) ([]string, error) {
+	return all(ctx, tx, value[string], `SELECT id FROM claim WHERE origin = $1 AND retracted_at IS NULL AND id > $2
+		UNION SELECT claim.id FROM claim JOIN import_claim ON import_claim.claim_id = claim.id
+			WHERE import_claim.import_id = $3 AND claim.retracted_at IS NULL AND claim.id > $4
+		ORDER BY 1 LIMIT $5`, id, after, id, after, limit)
+}
+
+// ReplacedByImport gives, of claims that an import brought, those they took the place of and that were standing before.
+func (tx *Tx) ReplacedByImport(ctx context.Context, claims []string) ([]string, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	var p part
+	p.add(`SELECT id FROM claim WHERE 1 = 1`)
+	in(&p, "replaced", claims)
+	return all(ctx, tx, value[string], p.add(` ORDER BY id`).text.String(), p.args...)
+}
+
+// SetMapping keeps how somebody reads the columns of a kind of file; an empty mapping removes it.
+func (tx *Tx) SetMapping(ctx context.Context, m Mapping) error {
+	text, args := `INSERT INTO import_mapping (agent_id, name, mapping, changed_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (agent_id, name) DO UPDATE SET mapping = excluded.mapping, changed_at = excluded.changed_at`,
+		[]any{m.Agent, m.Name, m.Mapping, m.ChangedAt.UnixMicro()}
+	if len(m.Mapping) == 0 {
+		text, args = `DELETE FROM import_mapping WHERE agent_id = $1 AND name = $2`, []any{m.Agent, m.Name}
+	}
+	if _, err := tx.exec(ctx, text, args...); err != nil {
+		return fmt.Errorf("set mapping: %w", err)
+	}
+	return nil
+}
+
+// Mappings gives somebody's mappings by name.
+func (tx *Tx) Mappings(ctx context.Context, agent string) ([]Mapping, error) {
+	return all(ctx, tx, scanMapping, `SELECT `+mappingColumns+` FROM import_mapping WHERE agent_id = $1 ORDER BY name`, agent)
+}
+
+// AddExternalKeys says what entities are called in the files of others; what was said before is passed over.
+func (tx *Tx) AddExternalKeys(ctx context.Context, keys []ExternalKey) error {
+	const most = 256
+	for len(keys) > 0 {
+		n := min(most, len(keys))
+		var p part
+		p.add(`INSERT INTO external_key (source, key, entity_id) VALUES `)
+		for i, k := range keys[:n] {
+			p.addIf(i > 0, ", ").add("(?, ?, ?)", k.Source, k.Key, k.Entity)
+		}
+		p.add(` ON CONFLICT (source, key, entity_id) DO NOTHING`)
+		if _, err := tx.exec(ctx, p.text.String(), p.args...); err != nil {
+			return fmt.Errorf("add external keys: %w", err)
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+// ExternalKeys finds entities of a compartment by what a source calls them. The compartment is the caller's to decide about: what lies in
+// another one is not found, so that a key tells nothing about it. A merged entity is given as itself.
+func (tx *Tx) ExternalKeys(ctx context.Context, compartment, source string, keys []string) ([]ExternalKey, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	var p part
+	p.add(`SELECT external_key.source, external_key.key, external_key.entity_id FROM external_key
+		JOIN entity ON entity.id = external_key.entity_id WHERE external_key.source = ? AND entity.compartment = ?`, source, compartment)
+	in(&p, "external_key.key", keys)
+	p.add(` ORDER BY external_key.key, external_key.entity_id`)
+	return all(ctx, tx, func(s scanner) (k ExternalKey, err error) { err = s.Scan(&k.Source, &k.Key, &k.Entity); return k, err }, p.text.String(), p.args...)
+}
+
+// KeysOf gives what others call entities.
+func (tx *Tx) KeysOf(ctx context.Context, entities []string) ([]ExternalKey, error) {
+	if len(entities) == 0 {
+		return nil, nil
+	}
+	var p part
+	p.add(`SELECT source, key, entity_id FROM external_key WHERE 1 = 1`)
+	in(&p, "entity_id", entities)
+	p.add(` ORDER BY entity_id, source, key`)
+	return all(ctx, tx, func(s scanner) (k ExternalKey, err error) { err = s.Scan(&k.Source, &k.Key, &k.Entity); return k, err }, p.text.String(), p.args...)
+}
