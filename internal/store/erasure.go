@@ -305,6 +305,9 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 	if err := tx.eraseTestimonyOfItem(ctx, item); err != nil {
 		return fail(err)
 	}
+	if err := tx.DropDocsOfItem(ctx, item); err != nil {
+		return fail(err)
+	}
 	tx.count(i, -1) // nothing if it was erased already
 	return nil
 }

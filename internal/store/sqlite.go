@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/ext/fts5"
 	"github.com/ncruces/go-sqlite3/vfs"
 	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // the encryption of the file
 
@@ -151,7 +150,7 @@ func connect(key []byte, cache int, create, readOnly bool) func(*sqlite3.Conn) e
 		if err := c.Exec(text); err != nil {
 			return err
 		}
-		return fts5.Register(c)
+		return registerSearch(c)
 	}
 }
 

@@ -1,0 +1,718 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
+
+	"zapis/internal/archive"
+	"zapis/internal/language"
+)
+
+// Kinds of documents.
+const (
+	DocItem       = "item" // facts of an item; Ref is its identifier
+	DocNote       = "note"
+	DocTranscript = "transcript" // one text span of a transcript
+	DocOCR        = "ocr"        // one text span read from a picture or page
+	DocClaim      = "claim"
+	DocPassage    = "passage" // of testimony
+	DocEntity     = "entity"  // codes and names of an entity
+)
+
+// docKinds are the kinds as the tables hold them, from 1.
+var docKinds = []string{DocItem, DocNote, DocTranscript, DocOCR, DocClaim, DocPassage, DocEntity}
+
+// DocKinds lists the kinds of documents.
+func DocKinds() []string { return slices.Clone(docKinds) }
+
+// Doc is one text that can be found.
+type Doc struct {
+	Kind string
+	Ref  string // identifier of what the text is; with Kind, of the document
+	// Item that the document belongs to, whose access rule it follows; with From and To the place in it.
+	Item string
+	// Entity that the document is about; Claim if it is one; Compartment in which it is filed.
+	Entity, Claim, Compartment string
+	At                         time.Time // its place in time, for "recorded" and the year; the item's if it has one
+	From, To                   time.Duration
+	Lang                       string
+	Text                       string
+	Name                       bool // the text is a name: found by its sound, in any script, and with a wrong letter
+}
+
+func (d Doc) check() (kind int, err error) {
+	kind = slices.Index(docKinds, d.Kind) + 1
+	switch {
+	case kind == 0:
+		return 0, fmt.Errorf("%w: kind of document", archive.ErrInvalid)
+	case d.Ref == "":
+		return 0, fmt.Errorf("%w: a document without a reference", archive.ErrInvalid)
+	case d.Item == "" && d.Entity == "":
+		return 0, fmt.Errorf("%w: a document belongs to an item or an entity", archive.ErrInvalid)
+	}
+	return kind, nil
+}
+
+const (
+	partWords   = 4096 // words of a document that make one part; PostgreSQL counts positions to 16,383
+	partOverlap = 64   // so that no phrase is cut
+	mostSame    = 255  // places of one word in a part that are kept; PostgreSQL keeps no more
+)
+
+// docRow is a part of a document as the tables hold it.
+type docRow struct {
+	n                          int64
+	kind, part                 int
+	ref                        string
+	accession, item            int64
+	entity, claim, compartment string
+	at, from, to               int64
+	lang                       string
+	name                       bool
+	analyzer                   int
+	text                       string
+}
+
+const docColumns = `n, kind, ref, part, accession_no, item_no, entity_id, claim_id, compartment, at, from_us, to_us, lang, name, analyzer`
+
+func (r docRow) row() []any {
+	return []any{r.n, r.kind, r.ref, r.part, r.accession, r.item, r.entity, r.claim, r.compartment, r.at, r.from, r.to, r.lang, flag(r.name), r.analyzer}
+}
+
+func scanDocRow(s scanner) (r docRow, err error) {
+	var name int64
+	err = s.Scan(&r.n, &r.kind, &r.ref, &r.part, &r.accession, &r.item, &r.entity, &r.claim, &r.compartment, &r.at, &r.from, &r.to, &r.lang, &name,
+		&r.analyzer, &r.text)
+	r.name = name != 0
+	return r, err
+}
+
+// same says whether nothing that is indexed differs.
+func (r docRow) same(o docRow) bool {
+	o.n = r.n
+	return r == o
+}
+
+// Marks stand among the words of a document and say where it belongs, so that a scope narrows within the index. No word can look like one.
+func markKind(kind int) string          { return "=k" + strconv.Itoa(kind) }
+func markAccession(number int64) string { return "=a" + strconv.FormatInt(number, 10) }
+func markCompartment(id string) string  { return "=c" + id }
+func (r docRow) marks() (out []string) {
+	out = append(out, markKind(r.kind))
+	if r.accession > 0 {
+		out = append(out, markAccession(r.accession))
+	}
+	if r.entity != "" {
+		out = append(out, markCompartment(r.compartment))
+	}
+	return out
+}
+
+// placed are the words of a part by position, and its marks after them.
+type placed struct {
+	words []string // stems of one position are joined by |; empty: none that is kept
+	marks []string
+}
+
+func (r docRow) place() placed {
+	p := placed{marks: r.marks()}
+	same := map[string]int{}
+	for _, t := range language.Tokens(r.text) {
+		for t.Pos >= len(p.words) {
+			p.words = append(p.words, "")
+		}
+		if same[t.Stem]++; same[t.Stem] > mostSame {
+			continue
+		}
+		if w := p.words[t.Pos]; w == "" {
+			p.words[t.Pos] = t.Stem
+		} else {
+			p.words[t.Pos] = w + "|" + t.Stem
+		}
+	}
+	return p
+}
+
+// stems gives each word once.
+func (p placed) stems() []string {
+	seen := make(map[string]bool, len(p.words))
+	out := make([]string, 0, len(p.words))
+	for _, w := range p.words {
+		for s := range strings.SplitSeq(w, "|") {
+			if s != "" && !seen[s] {
+				seen[s] = true
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// spaced writes the words for the tokenizer of SQLite: a space between positions, | between the words of one. Marks stand two positions
+// on, out of reach of every phrase.
+func (p placed) spaced() string {
+	var b strings.Builder
+	for _, w := range p.words {
+		if w == "" {
+			w = "="
+		}
+		b.WriteString(w)
+		b.WriteByte(' ')
+	}
+	b.WriteString("= ")
+	b.WriteString(strings.Join(p.marks, "|"))
+	return b.String()
+}
+
+// vector writes the words as a tsvector of PostgreSQL.
+func (p placed) vector() string {
+	at := map[string][]int{}
+	order := make([]string, 0, len(p.words))
+	put := func(s string, pos int) {
+		if _, ok := at[s]; !ok {
+			order = append(order, s)
+		}
+		if l := at[s]; len(l) == 0 || l[len(l)-1] != pos {
+			at[s] = append(at[s], pos)
+		}
+	}
+	for i, w := range p.words {
+		for s := range strings.SplitSeq(w, "|") {
+			if s != "" {
+				put(s, i+1)
+			}
+		}
+	}
+	for _, m := range p.marks {
+		put(m, len(p.words)+2)
+	}
+	var b strings.Builder
+	for _, s := range order {
+		b.WriteString(" '")
+		b.WriteString(strings.ReplaceAll(s, "'", "''"))
+		b.WriteString("':")
+		for i, pos := range at[s] {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(strconv.Itoa(pos))
+		}
+	}
+	return b.String()
+}
+
+// parts cuts a long text where words end.
+func parts(text string) []string {
+	tokens := 0
+	if len(text) > partWords { // a word has a byte at least
+		tokens = partWords + 1
+	}
+	if tokens <= partWords {
+		return []string{text}
+	}
+	var starts []int // where each position begins
+	last := -1
+	for _, t := range language.Tokens(text) {
+		if t.Pos > last {
+			last = t.Pos
+			starts = append(starts, t.Start)
+		}
+	}
+	var out []string
+	for from := 0; ; from += partWords - partOverlap {
+		begin := 0
+		if from > 0 {
+			begin = starts[from]
+		}
+		if from+partWords >= len(starts) {
+			return append(out, text[begin:])
+		}
+		out = append(out, text[begin:starts[from+partWords]])
+	}
+}
+
+// clean makes a text one that both engines hold.
+func clean(text string) string {
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\uFFFD")
+	}
+	return strings.ReplaceAll(text, "\x00", " ")
+}
+
+// IndexDocs adds documents or puts them in the place of those with the same Kind and Ref. A document without words is kept too, so that it
+// can be listed. archive.ErrNotFound if an item is not there, archive.ErrConflict if it is erased, archive.ErrInvalid.
+func (tx *Tx) IndexDocs(ctx context.Context, docs ...Doc) error {
+	for chunk := range slices.Chunk(docs, 500) {
+		if err := tx.indexDocs(ctx, chunk); err != nil {
+			return fmt.Errorf("index documents: %w", err)
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) indexDocs(ctx context.Context, docs []Doc) error {
+	type key struct {
+		kind, part int
+		ref        string
+	}
+	numbers, err := tx.numbersOf(ctx, docs)
+	if err != nil {
+		return err
+	}
+	var fresh []docRow
+	byKey := map[key]int{}
+	var refs []string
+	kinds := map[string][]int{}
+	for _, d := range docs {
+		kind, err := d.check()
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(kinds[d.Ref], kind) {
+			kinds[d.Ref] = append(kinds[d.Ref], kind)
+		}
+		refs = append(refs, d.Ref)
+		r := docRow{kind: kind, ref: d.Ref, entity: d.Entity, claim: d.Claim, compartment: d.Compartment, at: d.At.UnixMicro(),
+			from: d.From.Microseconds(), to: d.To.Microseconds(), lang: d.Lang, name: d.Name, analyzer: language.Version}
+		if d.At.IsZero() {
+			r.at = 0
+		}
+		if d.Item != "" {
+			r.accession, r.item = numbers[d.Item][0], numbers[d.Item][1]
+		}
+		for i, t := range parts(clean(d.Text)) {
+			r.part, r.text = i, t
+			k := key{kind, i, d.Ref}
+			if at, twice := byKey[k]; twice {
+				fresh[at] = r
+				continue
+			}
+			byKey[k] = len(fresh)
+			fresh = append(fresh, r)
+		}
+	}
+	slices.Sort(refs)
+	standing, err := tx.docRows(ctx, "ref", anys(slices.Compact(refs)))
+	if err != nil {
+		return err
+	}
+	var gone []docRow
+	keep := make([]bool, len(fresh))
+	for _, was := range standing {
+		if !slices.Contains(kinds[was.ref], was.kind) {
+			continue
+		}
+		at, ok := byKey[key{was.kind, was.part, was.ref}]
+		switch {
+		case !ok:
+			gone = append(gone, was)
+		case fresh[at].same(was):
+			keep[at] = true
+		default:
+			fresh[at].n = was.n
+			gone = append(gone, was)
+		}
+	}
+	var added []docRow
+	for i, r := range fresh {
+		if !keep[i] {
+			added = append(added, r)
+		}
+	}
+	if err := tx.addDocRows(ctx, gone, added); err != nil {
+		return err
+	}
+	return nil
+}
+
+// numbersOf gives accession number and number of the items that documents belong to, and holds the items against being erased beside.
+func (tx *Tx) numbersOf(ctx context.Context, docs []Doc) (map[string][2]int64, error) {
+	var ids []string
+	for _, d := range docs {
+		if d.Item != "" {
+			ids = append(ids, d.Item)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	out := make(map[string][2]int64, len(ids))
+	for chunk := range slices.Chunk(ids, 250) {
+		type row struct {
+			id, state         string
+			accession, number int64
+		}
+		p := &part{}
+		p.add(`SELECT id, state, accession_no, number FROM item WHERE 1 = 1`)
+		in(p, "id", chunk)
+		p.add(` ORDER BY id`)
+		p.addIf(tx.db.postgre != nil, ` FOR SHARE`)
+		found, err := all(ctx, tx, func(s scanner) (r row, err error) {
+			err = s.Scan(&r.id, &r.state, &r.accession, &r.number)
+			return r, err
+		}, p.text.String(), p.args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			if r.state == string(archive.ItemErased) {
+				return nil, fmt.Errorf("item %s is erased: %w", r.id, archive.ErrConflict)
+			}
+			out[r.id] = [2]int64{r.accession, r.number}
+		}
+		for _, id := range chunk {
+			if _, ok := out[id]; !ok {
+				return nil, fmt.Errorf("item of a document: %w", archive.ErrNotFound)
+			}
+		}
+	}
+	return out, nil
+}
+
+// docRows gives the parts of documents whose column has one of the values, with their texts.
+func (tx *Tx) docRows(ctx context.Context, column string, values []any) (out []docRow, err error) {
+	for chunk := range slices.Chunk(values, 250) {
+		p := &part{}
+		p.add(`SELECT ` + docColumns + `, text FROM (SELECT search_doc.*, search_text.text AS text FROM search_doc
+			JOIN search_text ON search_text.n = search_doc.n WHERE 1 = 1`)
+		in(p, "search_doc."+column, chunk)
+		p.add(`) AS found ORDER BY n`)
+		found, err := all(ctx, tx, scanDocRow, p.text.String(), p.args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// addDocRows takes rows out and puts others in. Rows that have a number keep it.
+func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow) error {
+	kept := map[string]bool{} // words that the new rows have, which need not be looked for
+	var missing int
+	spots := make([]placed, len(added))
+	for i, r := range added {
+		spots[i] = r.place()
+		for _, s := range spots[i].stems() {
+			kept[s] = true
+		}
+		if r.n == 0 {
+			missing++
+		}
+	}
+	if err := tx.takeOut(ctx, gone, kept); err != nil {
+		return err
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	numbers, err := tx.nextDocs(ctx, missing)
+	if err != nil {
+		return err
+	}
+	var rows, texts, index, names [][]any
+	for i, r := range added {
+		if r.n == 0 {
+			r.n, numbers = numbers[0], numbers[1:]
+		}
+		rows, texts = append(rows, r.row()), append(texts, []any{r.n, r.text})
+		if tx.db.sqlite != nil {
+			index = append(index, []any{r.n, spots[i].spaced()})
+		} else {
+			index = append(index, []any{r.n, spots[i].vector()})
+		}
+		if r.name {
+			for _, k := range language.NameKeys(r.text) {
+				names = append(names, []any{k, r.n})
+			}
+		}
+	}
+	if err := tx.insert(ctx, "search_doc", docColumns, rows); err != nil {
+		return err
+	}
+	if err := tx.insert(ctx, "search_text", "n, text", texts); err != nil {
+		return err
+	}
+	column := "n, tokens"
+	if tx.db.sqlite != nil {
+		column = "rowid, tokens"
+	}
+	if err := tx.insert(ctx, "search_index", column, index); err != nil {
+		return err
+	}
+	if err := tx.insert(ctx, "search_name", "name_key, n", names); err != nil {
+		return err
+	}
+	return tx.addTerms(ctx, kept)
+}
+
+// nextDocs gives numbers that follow all numbers given before.
+func (tx *Tx) nextDocs(ctx context.Context, count int) ([]int64, error) {
+	if count == 0 {
+		return nil, nil
+	}
+	if tx.db.postgre != nil {
+		return all(ctx, tx, value[int64], `SELECT nextval('search_doc_n') FROM generate_series(1, $1)`, count)
+	}
+	last, err := one(ctx, tx, value[int64], `SELECT COALESCE(MAX(n), 0) FROM search_doc`)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int64, count)
+	for i := range out {
+		out[i] = last + 1 + int64(i)
+	}
+	return out, nil
+}
+
+// addTerms notes words that documents have.
+func (tx *Tx) addTerms(ctx context.Context, terms map[string]bool) error {
+	sorted := make([]string, 0, len(terms))
+	for t := range terms {
+		sorted = append(sorted, t)
+	}
+	slices.Sort(sorted) // on PostgreSQL, everybody locks in one order
+	var fresh []string
+	for chunk := range slices.Chunk(sorted, 500) {
+		p := &part{}
+		p.add(`INSERT INTO search_term (term) VALUES `)
+		for i, t := range chunk {
+			p.addIf(i > 0, `, `).add(`(?)`, t)
+		}
+		p.add(` ON CONFLICT (term) DO NOTHING RETURNING term`)
+		added, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+		if err != nil {
+			return err
+		}
+		fresh = append(fresh, added...)
+	}
+	var folds [][]any
+	slices.Sort(fresh)
+	for _, t := range fresh {
+		if utf8.RuneCountInString(t) < leastFold {
+			continue
+		}
+		for _, k := range language.StemKeys(t) {
+			folds = append(folds, []any{k, t})
+		}
+	}
+	return tx.insert(ctx, "search_fold", "fold, term", folds)
+}
+
+const leastFold = 4 // letters from which on a word is looked for by its sound
+
+// takeOut removes parts of documents and the words that no other document has. On SQLite the index is told the words of what it forgets;
+// they are made again from the text, which is only right under the same analyzer. If it is another one, the index is emptied and made anew.
+func (tx *Tx) takeOut(ctx context.Context, gone []docRow, kept map[string]bool) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	var numbers []int64
+	terms := map[string]bool{}
+	anew := false
+	for _, r := range gone {
+		numbers = append(numbers, r.n)
+		if r.analyzer != language.Version {
+			anew = true
+			continue
+		}
+		spot := r.place()
+		for _, s := range spot.stems() {
+			if !kept[s] {
+				terms[s] = true
+			}
+		}
+		if tx.db.sqlite != nil {
+			if _, err := tx.exec(ctx, `INSERT INTO search_index (search_index, rowid, tokens) VALUES ('delete', $1, $2)`, r.n, spot.spaced()); err != nil {
+				return err
+			}
+		}
+	}
+	tables := []string{"search_name", "search_text", "search_doc"}
+	if tx.db.postgre != nil {
+		tables = append([]string{"search_index"}, tables...)
+	}
+	for _, table := range tables {
+		for chunk := range slices.Chunk(numbers, 250) {
+			p := &part{}
+			p.add(`DELETE FROM ` + table + ` WHERE 1 = 1`)
+			in(p, "n", chunk)
+			if _, err := tx.exec(ctx, p.text.String(), p.args...); err != nil {
+				return err
+			}
+		}
+	}
+	if anew {
+		return tx.reindex(ctx)
+	}
+	return tx.dropTerms(ctx, terms)
+}
+
+// dropTerms forgets words that no document has any more.
+func (tx *Tx) dropTerms(ctx context.Context, terms map[string]bool) error {
+	sorted := make([]string, 0, len(terms))
+	for t := range terms {
+		sorted = append(sorted, t)
+	}
+	slices.Sort(sorted)
+	for _, t := range sorted {
+		var err error
+		if tx.db.sqlite != nil {
+			_, err = one(ctx, tx, value[int64], `SELECT rowid FROM search_index WHERE search_index MATCH $1 LIMIT 1`, quoteMatch(t))
+		} else {
+			_, err = one(ctx, tx, value[int64], `SELECT n FROM search_index WHERE tokens @@ $1::tsquery LIMIT 1`, quoteLexeme(t))
+		}
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, archive.ErrNotFound) || tx.broken != nil {
+			return err
+		}
+		for _, table := range []string{"search_fold", "search_term"} {
+			if _, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE term = $1`, t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reindex makes the words of all documents anew from their texts.
+func (tx *Tx) reindex(ctx context.Context) error {
+	statements := []string{`DELETE FROM search_index`}
+	if tx.db.sqlite != nil {
+		statements[0] = `INSERT INTO search_index (search_index) VALUES ('delete-all')`
+	}
+	for _, s := range append(statements, `DELETE FROM search_name`, `DELETE FROM search_fold`, `DELETE FROM search_term`) {
+		if _, err := tx.exec(ctx, s); err != nil {
+			return err
+		}
+	}
+	for after := int64(0); ; {
+		rows, err := all(ctx, tx, scanDocRow, `SELECT `+docColumns+`, text FROM (SELECT search_doc.*, search_text.text AS text FROM search_doc
+			JOIN search_text ON search_text.n = search_doc.n WHERE search_doc.n > $1 ORDER BY search_doc.n LIMIT 500) AS found ORDER BY n`, after)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		after = rows[len(rows)-1].n
+		var index, names [][]any
+		terms := map[string]bool{}
+		for _, r := range rows {
+			spot := r.place()
+			for _, s := range spot.stems() {
+				terms[s] = true
+			}
+			if tx.db.sqlite != nil {
+				index = append(index, []any{r.n, spot.spaced()})
+			} else {
+				index = append(index, []any{r.n, spot.vector()})
+			}
+			if r.name {
+				for _, k := range language.NameKeys(r.text) {
+					names = append(names, []any{k, r.n})
+				}
+			}
+		}
+		column := "n, tokens"
+		if tx.db.sqlite != nil {
+			column = "rowid, tokens"
+		}
+		if err := tx.insert(ctx, "search_index", column, index); err != nil {
+			return err
+		}
+		if err := tx.insert(ctx, "search_name", "name_key, n", names); err != nil {
+			return err
+		}
+		if err := tx.addTerms(ctx, terms); err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, `UPDATE search_doc SET analyzer = $1 WHERE n BETWEEN $2 AND $3`, language.Version, rows[0].n, after); err != nil {
+			return err
+		}
+	}
+}
+
+// DropDocs removes documents of a kind; those that are not there are passed over.
+func (tx *Tx) DropDocs(ctx context.Context, kind string, refs ...string) error {
+	number := slices.Index(docKinds, kind) + 1
+	if number == 0 {
+		return fmt.Errorf("drop documents: %w: kind of document", archive.ErrInvalid)
+	}
+	rows, err := tx.docRows(ctx, "ref", anys(refs))
+	if err == nil {
+		rows = slices.DeleteFunc(rows, func(r docRow) bool { return r.kind != number })
+		err = tx.takeOut(ctx, rows, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("drop documents: %w", err)
+	}
+	return nil
+}
+
+// DropDocsOfItem removes every document that belongs to an item.
+func (tx *Tx) DropDocsOfItem(ctx context.Context, item string) error {
+	fail := func(err error) error { return fmt.Errorf("drop documents of item %s: %w", item, err) }
+	numbers, err := all(ctx, tx, value[int64], `SELECT d.n FROM item i JOIN search_doc d ON d.accession_no = i.accession_no AND d.item_no = i.number
+		WHERE i.id = $1 AND d.accession_no > 0 ORDER BY d.n`, item)
+	if err != nil {
+		return fail(err)
+	}
+	rows, err := tx.docRows(ctx, "n", anys(numbers))
+	if err != nil {
+		return fail(err)
+	}
+	if err := tx.takeOut(ctx, rows, nil); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// quoteMatch writes a word for the query language of FTS5.
+func quoteMatch(word string) string { return `"` + strings.ReplaceAll(word, `"`, `""`) + `"` }
+
+// quoteLexeme writes a word for tsquery.
+func quoteLexeme(word string) string {
+	return `'` + strings.ReplaceAll(strings.ReplaceAll(word, `\`, `\\`), `'`, `''`) + `'`
+}
+
+// registerSearch adds the full-text engine with the tokenizer that the index was made with.
+func registerSearch(c *sqlite3.Conn) error {
+	return fts5.RegisterCustom(c, func(a *fts5.API) error {
+		return a.CreateTokenizer("zapis", func([]string) (fts5.Tokenizer, error) { return splitter{}, nil })
+	})
+}
+
+// splitter takes words as package language has made them: a space goes to the next position, | stays.
+type splitter struct{}
+
+func (splitter) Tokenize(_ fts5.TokenizeFlag, text, _ string, token fts5.TokenCallback) error {
+	var same fts5.TokenFlag
+	for at := 0; at < len(text); {
+		end := at
+		for end < len(text) && text[end] != ' ' && text[end] != '|' {
+			end++
+		}
+		if end > at {
+			if err := token(same, "", at, end); err != nil {
+				return err
+			}
+		}
+		same = 0
+		if end < len(text) && text[end] == '|' {
+			same = fts5.TOKEN_COLOCATED
+		}
+		at = end + 1
+	}
+	return nil
+}
+
+var _ = cmp.Compare[int]
