@@ -9,8 +9,7 @@ import (
 // Drawing is a map as path data in units of View; whoever draws it gives colours and words.
 type Drawing struct {
 	View       View
-	Land       string  // everything but disputed areas
-	Coast      string  // lines between land and sea
+	Land       string  // everything but disputed areas; its outline is the coast
 	Borders    string  // lines between countries
 	Uncertain  string  // lines around disputed areas where they meet land: not borders
 	Net        string  // meridians and parallels
@@ -54,16 +53,21 @@ func (a *Atlas) Draw(v View) *Drawing {
 func (a *Atlas) draw(v View) *Drawing {
 	p := v.projection()
 	d := &Drawing{View: v, Net: net(p)}
+	// A map of half the globe need not show every skerry.
+	tolerance, smallest := 0.35, 1.2
+	if v.Kind != ViewAround {
+		tolerance, smallest = 0.55, 2.5
+	}
 	lines := map[int][]vertex{} // of arcs, projected and thinned
 	arc := func(i int) []vertex {
 		if l, ok := lines[i]; ok {
 			return l
 		}
-		l := thin(p.line(a.ring([]int{i})), 0.35)
+		l := thin(p.line(a.ring([]int{i})), tolerance)
 		lines[i] = l
 		return l
 	}
-	var land, coast, borders, uncertain path
+	var land, borders, uncertain path
 	for _, c := range a.Countries {
 		var own path
 		var widest Label
@@ -77,7 +81,7 @@ func (a *Atlas) draw(v View) *Drawing {
 				var ring []vertex
 				if p.world {
 					// Each ring is moved as one piece, so that none is torn at the edge.
-					ring = thin(p.line(p.turn(a.ring(ids))), 0.35)
+					ring = thin(p.line(p.turn(a.ring(ids))), tolerance)
 				} else {
 					for _, id := range ids {
 						l := arc(max(id, ^id))
@@ -89,7 +93,7 @@ func (a *Atlas) draw(v View) *Drawing {
 					}
 				}
 				ring = clip(ring)
-				if len(ring) >= 3 && (extent(ring) >= 1.2 || c.Dispute != "") {
+				if len(ring) >= 3 && (extent(ring) >= smallest || c.Dispute != "") {
 					rings = append(rings, ring)
 				}
 			}
@@ -103,11 +107,8 @@ func (a *Atlas) draw(v View) *Drawing {
 					land.ring(r)
 				}
 			}
-			if x, y, w := middle(rings); w > room {
+			if x, y, w := middle(rings); w > room || room == 0 {
 				room, widest = w, Label{X: x, Y: y, Width: w, Names: c.Names}
-			}
-			if p.world {
-				coast.rings(rings)
 			}
 		}
 		switch {
@@ -120,22 +121,19 @@ func (a *Atlas) draw(v View) *Drawing {
 	}
 	if !p.world {
 		for i, uses := range a.uses {
-			if len(uses) == 0 || !p.sees(a.caps[i]) {
+			if len(uses) < 2 || !p.sees(a.caps[i]) {
 				continue
 			}
-			to := &coast
-			if len(uses) > 1 {
-				to = &borders
-				for _, u := range uses {
-					if a.Countries[u].Dispute != "" {
-						to = &uncertain
-					}
+			to := &borders
+			for _, u := range uses {
+				if a.Countries[u].Dispute != "" {
+					to = &uncertain
 				}
 			}
 			to.line(arc(i))
 		}
 	}
-	d.Land, d.Coast, d.Borders, d.Uncertain = land.String(), coast.String(), borders.String(), uncertain.String()
+	d.Land, d.Borders, d.Uncertain = land.String(), borders.String(), uncertain.String()
 	if !p.world {
 		d.Kilometres = nice(180 / p.scale)
 		d.ScaleBar = round(d.Kilometres * p.scale)
@@ -261,6 +259,9 @@ func middle(rings [][]vertex) (x, y, width float64) {
 	lo, hi := Height, 0.0
 	for _, v := range rings[0] {
 		lo, hi = min(lo, max(0, v.y)), max(hi, min(Height, v.y))
+	}
+	for _, v := range rings[0] { // of a speck, which no line may meet
+		x, y = x+v.x/float64(len(rings[0])), y+v.y/float64(len(rings[0]))
 	}
 	const lines = 15
 	for i := range lines {
@@ -415,12 +416,6 @@ func (p *path) ring(r []vertex) {
 		}
 	}
 	p.b = append(p.b, 'z')
-}
-
-func (p *path) rings(rs [][]vertex) {
-	for _, r := range rs {
-		p.ring(r)
-	}
 }
 
 // line writes the parts of a line that are on the map or in its margin.

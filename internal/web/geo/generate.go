@@ -200,7 +200,20 @@ func carve(all []country, arcs [][]point) []country {
 		if from < 0 || to < 0 {
 			log.Fatalf("%s is not where it was", name)
 		}
-		out[to].polygons = append(out[to].polygons, out[from].polygons...)
+		// Its outline is a hole in the country around it: both go.
+		holes := 0
+		for i, p := range out[to].polygons {
+			out[to].polygons[i] = slices.DeleteFunc(p, func(r []int) bool {
+				same := slices.ContainsFunc(r, func(id int) bool { return slices.Contains(out[from].polygons[0][0], ^id) })
+				if same {
+					holes++
+				}
+				return same
+			})
+		}
+		if holes != 1 || len(out[from].polygons) != 1 {
+			log.Fatalf("%s is not one hole: %d", name, holes)
+		}
 		out = slices.Delete(out, from, from+1)
 	}
 	if len(found) != len(contested)-1+len(boxes) {
