@@ -101,7 +101,7 @@ CREATE FUNCTION refuse_passage_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.id = OLD.id AND NEW.testimony_id = OLD.testimony_id AND NEW.ordinal = OLD.ordinal AND NEW.heading = OLD.heading AND NEW.lang = OLD.lang
         AND NEW.created_at = OLD.created_at AND NEW.created_by = OLD.created_by
-        AND (OLD.removed_at IS NULL OR (NEW.removed_at = OLD.removed_at AND NEW.removed_by = OLD.removed_by AND NEW.replaced IS NOT DISTINCT FROM OLD.replaced))
+        AND (OLD.removed_at IS NULL OR (NEW.removed_at IS NOT DISTINCT FROM OLD.removed_at AND NEW.removed_by IS NOT DISTINCT FROM OLD.removed_by AND NEW.replaced IS NOT DISTINCT FROM OLD.replaced))
         AND (NEW.text = OLD.text AND NEW.item_id IS NOT DISTINCT FROM OLD.item_id AND NEW.from_us = OLD.from_us AND NEW.to_us = OLD.to_us AND NEW.page = OLD.page
                 AND NEW.erased_at IS NOT DISTINCT FROM OLD.erased_at
             OR NEW.text = '' AND NEW.erased_at IS NOT NULL AND NEW.item_id IS NULL
@@ -117,7 +117,7 @@ CREATE FUNCTION refuse_consent_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.id = OLD.id AND NEW.testimony_id = OLD.testimony_id AND NEW.purpose = OLD.purpose AND NEW.audience = OLD.audience AND NEW.until_at IS NOT DISTINCT FROM OLD.until_at
         AND NEW.how = OLD.how AND NEW.note = OLD.note AND NEW.given_at = OLD.given_at AND NEW.created_at = OLD.created_at AND NEW.author = OLD.author
-        AND (OLD.withdrawn_at IS NULL OR (NEW.withdrawn_at = OLD.withdrawn_at AND NEW.withdrawn_by = OLD.withdrawn_by AND NEW.reason = OLD.reason))
+        AND (OLD.withdrawn_at IS NULL OR (NEW.withdrawn_at IS NOT DISTINCT FROM OLD.withdrawn_at AND NEW.withdrawn_by IS NOT DISTINCT FROM OLD.withdrawn_by AND NEW.reason = OLD.reason))
         AND (NEW.item_id IS NOT DISTINCT FROM OLD.item_id
             OR NEW.item_id IS NULL AND EXISTS (SELECT 1 FROM erasure WHERE erasure.item_id = OLD.item_id AND erasure.state = 'approved'))) THEN
         RETURN NEW;
