@@ -104,6 +104,7 @@ const (
 	DerivativeProxy      = "proxy"      // MP4 or M4A working copy
 	DerivativeLanes      = "lanes"      // JSON: scenes, motion, sound, black, silence
 	DerivativePage       = "page"       // PNG or JPEG of a document page
+	DerivativeFrames     = "frames"     // when each frame of the original is shown: docs/design/notes.md
 )
 
 // Derivative is a copy made from an item by a stated recipe.

@@ -24,6 +24,7 @@ type Media interface {
 	Image(ctx context.Context, src media.Source, p media.Probe) (media.Image, error)
 	Audio(ctx context.Context, src media.Source, p media.Probe, o media.AudioOptions) (media.Audio, error)
 	PDF(ctx context.Context, src media.Source, p media.Probe) (media.PDF, error)
+	Frames(ctx context.Context, src media.Source, p media.Probe) (media.Frames, media.Report, error)
 }
 
 // Catalogue is the database; *store.DB is one.
@@ -77,6 +78,7 @@ func New(o Options) (*Service, error) {
 func (s *Service) Register(j *job.Jobs) {
 	job.Register(j, s.Quick)
 	job.Register(j, s.Full)
+	job.Register(j, s.Frames)
 }
 
 // Codes of why nothing, or not everything, could be derived of an item; they stand in Item.Reason and are put into plain
@@ -172,6 +174,9 @@ func (s *Service) work(ctx context.Context, p pass, item string, a *attempt) err
 			return fmt.Errorf("%s pass of %s: %w", p.name, item, err)
 		}
 		logger.InfoContext(ctx, "nothing derived", slog.String("reason", reason))
+		if p.beside {
+			return s.passOver(ctx, a, p, t, reason)
+		}
 		return s.explain(ctx, a, p, t, reason)
 	}
 	return s.keep(ctx, a, p, t, made)

@@ -42,10 +42,12 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 		if err := tx.AddDerivative(ctx, m.derivatives...); err != nil {
 			return err
 		}
-		if err := tx.SetItemFacts(ctx, item.ID, m.facts(store.FactsOf(item))); err != nil {
+		state, reason, full := m.state, m.reason, m.full
+		if p.beside {
+			state, reason = item.State, item.Reason
+		} else if err := tx.SetItemFacts(ctx, item.ID, m.facts(store.FactsOf(item))); err != nil {
 			return err
 		}
-		state, reason, full := m.state, m.reason, m.full
 		if full {
 			standing, err := tx.Derivatives(ctx, item.ID)
 			if err != nil {
@@ -65,6 +67,11 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 				return err
 			}
 		}
+		if m.frames {
+			if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Frames{Item: item.ID}, job.Opts{Unique: true}); err != nil {
+				return err
+			}
+		}
 		if err := s.o.Jobs.CompleteTx(ctx, tx, a.ref); err != nil {
 			return err
 		}
@@ -74,7 +81,7 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 			e.Detail["pass"], e.Detail["report_sha256"] = p.name, hexText(m.report)
 			events = append(events, e)
 		}
-		if reason != "" {
+		if reason != "" && !p.beside {
 			events = append(events, s.failure(p, item.ID, reason, a))
 		}
 		_, err = s.o.Custody.Record(ctx, tx, events...)

@@ -97,8 +97,8 @@ func TestRealProgramsAndQueue(t *testing.T) {
 			reason string
 			kinds  []string
 		}{
-			{"clip", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical"}},
-			{"cut", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical"}},
+			{"clip", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical", "frames"}},
+			{"cut", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical", "frames"}},
 			{"sound", archive.ItemReady, "", []string{"proxy", "lanes", "technical"}},
 			{"picture", archive.ItemReady, "", []string{"still", "technical"}},
 			{"text", archive.ItemExplained, ReasonNotMedia, []string{"technical"}},
@@ -135,7 +135,8 @@ func TestRealProgramsAndQueue(t *testing.T) {
 			}
 		}
 		counts, err := jobs.Counts(t.Context())
-		if err != nil || counts[job.Completed] != int64(len(material))+3 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
+		// Three full passes, and the frames of two films.
+		if err != nil || counts[job.Completed] != int64(len(material))+3+2 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
 			t.Errorf("jobs %v: %v", counts, err)
 		}
 	})

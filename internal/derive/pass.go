@@ -2,6 +2,7 @@ package derive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,8 @@ type pass struct {
 	name    string
 	recipes []media.Recipe // of everything it may make, the current versions
 	proof   media.Recipe   // of the technical derivative that each completed pass leaves
+	kind    string         // of that derivative where it is not a technical one
+	beside  bool           // says nothing about the item: neither its facts nor its state change, and failing leaves them as they are
 	make    func(s *Service, ctx context.Context, a *attempt, t *task) (*made, error)
 }
 
@@ -53,7 +56,7 @@ func (p pass) complete(standing []archive.Derivative) bool {
 		if !slices.Contains(p.recipes, media.Recipe{Name: d.Recipe, Version: d.RecipeVersion}) {
 			return false
 		}
-		done = done || d.Kind == archive.DerivativeTechnical && d.Recipe == p.proof.Name
+		done = done || d.Kind == cmp.Or(p.kind, archive.DerivativeTechnical) && d.Recipe == p.proof.Name
 	}
 	return done
 }
@@ -66,6 +69,7 @@ type made struct {
 	state       archive.ItemState // where the item is to be
 	reason      string
 	full        bool // the full pass has something to do
+	frames      bool // there are frames to be listed
 }
 
 // seal seals one derivative into the task's batch.
@@ -272,6 +276,7 @@ func (s *Service) makeFull(ctx context.Context, a *attempt, t *task) (*made, err
 			full, err = s.o.Media.Full(ctx, t.source, v.probe, media.FullOptions{Proxy: w, Beat: beat})
 			return err
 		})
+		m.frames = true
 		proxy, lanes, tool = full.Proxy, full.Lanes, full.Report.Tool
 		v.anomalies = append(v.anomalies, full.Anomalies...)
 		doc.Report, doc.Timing = &full.Report, newTiming(full.Timing)

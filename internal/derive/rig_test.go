@@ -283,11 +283,13 @@ type fakeQueue struct {
 }
 
 func (q *fakeQueue) EnqueueTx(ctx context.Context, tx *store.Tx, a job.Args, _ job.Opts) error {
-	f, ok := a.(job.Full)
-	if !ok {
-		return errors.New("only full passes are asked for")
+	switch v := a.(type) {
+	case job.Full:
+		return tx.SetSetting(ctx, "enqueued."+v.Item, "full")
+	case job.Frames:
+		return tx.SetSetting(ctx, "beside."+v.Item, "frames")
 	}
-	return tx.SetSetting(ctx, "enqueued."+f.Item, "full")
+	return errors.New("only passes over items are asked for")
 }
 
 func (q *fakeQueue) CompleteTx(ctx context.Context, tx *store.Tx, j interface{ Ref() int64 }) error {
@@ -305,17 +307,18 @@ func (q *fakeQueue) Progress(_ context.Context, _ interface{ Ref() int64 }, _ st
 
 // fakeMedia gives what it is told, after reading the source as the programs would.
 type fakeMedia struct {
-	probe    media.Probe
-	probeErr error
-	quickErr error
-	fullErr  error
-	imageErr error
-	proxy    []byte
-	half     bool // the proxy ends in the middle, as when a decoder is killed
-	lie      bool // the report speaks of more bytes than came
-	hold     chan struct{}
-	calls    int
-	mu       sync.Mutex
+	framesErr error
+	probe     media.Probe
+	probeErr  error
+	quickErr  error
+	fullErr   error
+	imageErr  error
+	proxy     []byte
+	half      bool // the proxy ends in the middle, as when a decoder is killed
+	lie       bool // the report speaks of more bytes than came
+	hold      chan struct{}
+	calls     int
+	mu        sync.Mutex
 }
 
 var tool = media.Tool{Name: "ffmpeg", Version: "5.1"}
@@ -326,6 +329,14 @@ func video() *fakeMedia {
 			Streams: []media.Stream{{Type: "video", Codec: "mpeg4", Width: 704, Height: 576, RateNum: 25, RateDen: 2}}, Anomalies: []media.Anomaly{{Code: media.AnomalyNoIndex}}},
 		proxy: bytes.Repeat([]byte("proxy "), 60_000),
 	}
+}
+
+func (m *fakeMedia) Frames(_ context.Context, src media.Source, _ media.Probe) (media.Frames, media.Report, error) {
+	m.consume(src)
+	if m.framesErr != nil {
+		return media.Frames{}, media.Report{}, m.framesErr
+	}
+	return media.Frames{BaseNum: 1, BaseDen: 1000, Ticks: []int64{0, 40, 81}}, media.Report{Tool: media.Tool{Name: "ffprobe", Version: "5"}}, nil
 }
 
 func (m *fakeMedia) consume(src media.Source) {

@@ -30,6 +30,14 @@ type Full struct {
 // Kind implements Args.
 func (Full) Kind() string { return "full" }
 
+// Frames lists the frames of one item.
+type Frames struct {
+	Item string `json:"item"`
+}
+
+// Kind implements Args.
+func (Frames) Kind() string { return "frames" }
+
 // Fixity is a fixity check.
 type Fixity struct {
 	Scope string `json:"scope"`
