@@ -308,6 +308,13 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 	if err := tx.DropDocsOfItem(ctx, item); err != nil {
 		return fail(err)
 	}
+	wordless, err := tx.eraseClaims(ctx, item)
+	if err == nil && len(wordless) > 0 {
+		err = tx.DropDocs(ctx, "claim", wordless...)
+	}
+	if err != nil {
+		return fail(err)
+	}
 	tx.count(i, -1) // nothing if it was erased already
 	return nil
 }
@@ -319,7 +326,7 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 // made before, and what a disk keeps of overwritten blocks, are out of reach; on SQLite all of it is encrypted.
 func (db *DB) Purge(ctx context.Context) error {
 	if db.sqlite == nil {
-		_, err := db.postgre.pool.Exec(ctx, `VACUUM passage, consent, identity, identity_act, suggestion, recording_before, file_number, item_seal, note, note_version, custody_opening, custody_subject, provenance, segment, object, derivative, item`)
+		_, err := db.postgre.pool.Exec(ctx, `VACUUM claim, claim_source, claim_key, finding, passage, consent, identity, identity_act, suggestion, recording_before, file_number, item_seal, note, note_version, custody_opening, custody_subject, provenance, segment, object, derivative, item`)
 		if err != nil {
 			return fmt.Errorf("purge database: %w", db.eng.translate(err))
 		}

@@ -156,7 +156,8 @@ BEGIN
         RETURN NEW;
     END IF;
     IF NEW.id = OLD.id AND NEW.entity_id = OLD.entity_id AND NEW.property = OLD.property AND NEW.value = '' AND NEW.note = '' AND NEW.retracted_at IS NOT NULL
-        AND EXISTS (SELECT 1 FROM claim_source s JOIN erasure e ON e.item_id = s.item_id WHERE s.claim_id = OLD.id AND e.state IN ('approved', 'done')) THEN
+        AND EXISTS (SELECT 1 FROM erasure e WHERE e.state IN ('approved', 'done')
+            AND (e.item_id = OLD.item_id OR EXISTS (SELECT 1 FROM claim_source s WHERE s.claim_id = OLD.id AND s.item_id = e.item_id))) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION '% is insert-only', TG_TABLE_NAME USING ERRCODE = 'ZA001';

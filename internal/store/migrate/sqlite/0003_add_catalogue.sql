@@ -170,7 +170,8 @@ CREATE TRIGGER claim_no_update BEFORE UPDATE ON claim
         AND NEW.certainty = OLD.certainty AND NEW.note = OLD.note AND NEW.author = OLD.author AND NEW.origin = OLD.origin AND NEW.created_at = OLD.created_at
         AND NEW.ref_id IS OLD.ref_id AND NEW.item_id IS OLD.item_id AND NEW.earliest IS OLD.earliest AND NEW.latest IS OLD.latest)
     AND NOT (NEW.id = OLD.id AND NEW.entity_id = OLD.entity_id AND NEW.property = OLD.property AND NEW.value = '' AND NEW.note = '' AND NEW.retracted_at IS NOT NULL
-        AND EXISTS (SELECT 1 FROM claim_source s JOIN erasure e ON e.item_id = s.item_id WHERE s.claim_id = OLD.id AND e.state IN ('approved', 'done')))
+        AND EXISTS (SELECT 1 FROM erasure e WHERE e.state IN ('approved', 'done')
+            AND (e.item_id = OLD.item_id OR EXISTS (SELECT 1 FROM claim_source s WHERE s.claim_id = OLD.id AND s.item_id = e.item_id))))
 BEGIN
     SELECT RAISE(ABORT, 'claim is insert-only');
 END;
