@@ -20,8 +20,8 @@ type Source interface {
 
 // Options say where the programs are and how much they may use. The zero value finds them and uses the defaults.
 type Options struct {
-	// FFmpeg, FFprobe, PDFToPPM and PDFInfo are absolute paths; empty means: looked for in the system's folders.
-	FFmpeg, FFprobe, PDFToPPM, PDFInfo string
+	// FFmpeg, FFprobe, PDFToPPM, PDFInfo and Tesseract are absolute paths; empty means: looked for in the system's folders.
+	FFmpeg, FFprobe, PDFToPPM, PDFInfo, Tesseract string
 	// Sandbox runs the programs. Nil: one is made with AllowUnisolated.
 	Sandbox *sandbox.Sandbox
 	// AllowUnisolated lets the programs run without isolation of the file system, if the machine has none. The

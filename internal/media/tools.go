@@ -22,6 +22,8 @@ import (
 // them.
 type Tools struct {
 	ffmpeg, ffprobe, pdftoppm, pdfinfo string
+	tesseract                          string // optional: without it no writing is read
+	languages                          []string
 	versions                           map[string]string // by program name
 	box                                *sandbox.Sandbox
 	budget                             int64
@@ -65,6 +67,7 @@ func Find(o Options) (*Tools, error) {
 		{"ffprobe", o.FFprobe, "-version", &t.ffprobe, true},
 		{"pdftoppm", o.PDFToPPM, "-v", &t.pdftoppm, false},
 		{"pdfinfo", o.PDFInfo, "-v", &t.pdfinfo, false},
+		{"tesseract", o.Tesseract, "--version", &t.tesseract, false},
 	} {
 		path := p.given
 		if path == "" {
@@ -82,6 +85,12 @@ func Find(o Options) (*Tools, error) {
 		}
 		*p.to, t.versions[p.name] = path, version
 	}
+	if t.tesseract != "" {
+		var err error
+		if t.languages, err = t.listLanguages(); err != nil {
+			return nil, fmt.Errorf("ask tesseract for its languages: %w", err)
+		}
+	}
 	return t, nil
 }
 
@@ -96,7 +105,7 @@ func lookUp(name string) string {
 	return ""
 }
 
-var versionWord = regexp.MustCompile(`version ([0-9A-Za-z.+~:-]{1,64})`)
+var versionWord = regexp.MustCompile(`(?:version|tesseract) v?([0-9A-Za-z.+~:-]{1,64})`)
 
 func (t *Tools) version(path, flag string) (string, error) {
 	var out strings.Builder
@@ -121,7 +130,7 @@ func (t *Tools) Isolation() []sandbox.Layer { return t.box.Report() }
 // Versions of the programs found.
 func (t *Tools) Versions() []Tool {
 	var out []Tool
-	for _, name := range []string{"ffmpeg", "ffprobe", "pdftoppm", "pdfinfo"} {
+	for _, name := range []string{"ffmpeg", "ffprobe", "pdftoppm", "pdfinfo", "tesseract"} {
 		if v, ok := t.versions[name]; ok {
 			out = append(out, Tool{name, v})
 		}
