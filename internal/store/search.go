@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +103,11 @@ func (r docRow) same(o docRow) bool {
 }
 
 // Marks stand among the words of a document and say where it belongs, so that a scope narrows within the index. No word can look like one.
+const (
+	markNoItem   = "=o"
+	markNoEntity = "=n"
+)
+
 func markKind(kind int) string          { return "=k" + strconv.Itoa(kind) }
 func markAccession(number int64) string { return "=a" + strconv.FormatInt(number, 10) }
 func markCompartment(id string) string  { return "=c" + id }
@@ -111,11 +115,13 @@ func (r docRow) marks() (out []string) {
 	out = append(out, markKind(r.kind))
 	if r.accession > 0 {
 		out = append(out, markAccession(r.accession))
+	} else {
+		out = append(out, markNoItem)
 	}
 	if r.entity != "" {
-		out = append(out, markCompartment(r.compartment))
+		return append(out, markCompartment(r.compartment))
 	}
-	return out
+	return append(out, markNoEntity)
 }
 
 // placed are the words of a part by position, and its marks after them.
@@ -666,7 +672,15 @@ func (tx *Tx) DropDocsOfItem(ctx context.Context, item string) error {
 	if err != nil {
 		return fail(err)
 	}
-	rows, err := tx.docRows(ctx, "n", anys(numbers))
+	// And what was claimed on the strength of it.
+	claims, err := all(ctx, tx, value[int64], `SELECT d.n FROM search_doc d WHERE d.claim_id <> '' AND d.claim_id IN (
+		SELECT claim_id FROM claim_source WHERE item_id = $1 UNION SELECT id FROM claim WHERE item_id = $2)`, item, item)
+	if err != nil {
+		return fail(err)
+	}
+	numbers = append(numbers, claims...)
+	slices.Sort(numbers)
+	rows, err := tx.docRows(ctx, "n", anys(slices.Compact(numbers)))
 	if err != nil {
 		return fail(err)
 	}
@@ -714,5 +728,3 @@ func (splitter) Tokenize(_ fts5.TokenizeFlag, text, _ string, token fts5.TokenCa
 	}
 	return nil
 }
-
-var _ = cmp.Compare[int]
