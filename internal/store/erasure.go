@@ -277,6 +277,10 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 	if approved == 0 {
 		return fail(fmt.Errorf("%w: no erasure of it is approved", archive.ErrConflict))
 	}
+	// First, while the catalogue still knows what was claimed on the strength of the item.
+	if err := tx.DropDocsOfItem(ctx, item); err != nil {
+		return fail(err)
+	}
 	none := make([]byte, 32)
 	objects := `(SELECT object_id FROM item WHERE id = $2 UNION SELECT object_id FROM derivative WHERE item_id = $3)`
 	for _, s := range []struct {
@@ -303,9 +307,6 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 		return fail(err)
 	}
 	if err := tx.eraseTestimonyOfItem(ctx, item); err != nil {
-		return fail(err)
-	}
-	if err := tx.DropDocsOfItem(ctx, item); err != nil {
 		return fail(err)
 	}
 	wordless, err := tx.eraseClaims(ctx, item)
