@@ -1,0 +1,874 @@
+package fingerprint
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+)
+
+// Kind says how two recordings stand to each other.
+type Kind string
+
+// The kinds. None of them is ever a stronger word than what was measured.
+const (
+	// Same footage: what moves in the one moves alike in the other.
+	Same Kind = "same"
+	// Similar event: what moves resembles each other, or repeats itself so that no place can be told.
+	Similar Kind = "similar"
+	// Camera: they look alike and nothing that moves agrees: the same camera or place at most.
+	Camera Kind = "camera"
+	// Untold: they look alike and too little moves to say more.
+	Untold Kind = "untold"
+)
+
+// The rule of what is said, in thousandths of correlation.
+const (
+	SameFrom    = 900
+	SimilarFrom = 600
+)
+
+// Span is a stretch of footage that both recordings hold. Seconds.
+type Span struct {
+	A, B    float64 // where it begins in the first and in the second recording
+	Seconds float64
+}
+
+// Relation is what Compare found.
+type Relation struct {
+	Kind  Kind
+	Score int // correlation of what moves, in thousandths; 0 for Untold
+	// Offset is what has to be added to a time in the first recording to get the time in the second one, in seconds. It is within a
+	// tenth of a second. Set for Same and Similar.
+	Offset   float64
+	Spans    []Span // of Same only, by time in the first recording
+	Mirrored bool
+	// CropA and CropB are how much more of the picture is cut off at each side in the other recording: a CropA of 100 says that the
+	// second recording shows what is left of the first one when a tenth is cut off at each side. In thousandths.
+	CropA, CropB Region
+	// Overlay is the share of the picture in which the two differ all the time, such as by a logo, in thousandths.
+	Overlay int
+	// CoverA and CoverB are the shares of each recording that the spans cover, in thousandths.
+	CoverA, CoverB int
+}
+
+// What is compared: pictures of gridW by gridH cells.
+const (
+	gridW = 32
+	gridH = 18
+	grid  = gridW * gridH
+)
+
+const (
+	windowLong  = 20 * Rate
+	windowShort = 3 * Rate
+	// Cells with the most energy are left out of the score: a clock in the picture ticks in a few cells and ticks alike at any time.
+	leftOut = grid / 48
+	// leastMotion is how much what is left must move, as the root of the mean square in grey levels; noise of coding is below.
+	leastMotion = 0.7
+	// leastCore is the same for what is left when the strongest single pattern is taken away, too: a lamp that is switched on is one
+	// pattern, and looks the same on any day.
+	leastCore = 0.45
+	// coreFrom is how well that must agree for Same, in parts of one.
+	coreFrom = 0.75
+	// repeats is how well a stretch may agree with itself at another time before no place can be told by it.
+	repeats = 0.85
+)
+
+// view is how a recording is looked at: what is cut off, and whether in a mirror.
+type view struct {
+	margin Region
+	mirror bool
+}
+
+// viewer resamples thumbnails to the grid.
+type viewer struct {
+	x [gridW][]tap
+	y [gridH][]tap
+}
+
+func newViewer(v view) *viewer {
+	w := &viewer{}
+	f := float64(v.margin) / 1000
+	fill := func(out [][]tap, n int) {
+		lo, hi := f*float64(n), float64(n)-f*float64(n)
+		step := (hi - lo) / float64(len(out))
+		for i := range out {
+			a, b := lo+float64(i)*step, lo+float64(i+1)*step
+			for p := int(a); p < n && float64(p) < b-1e-9; p++ {
+				share := min(b, float64(p+1)) - max(a, float64(p))
+				out[i] = append(out[i], tap{p, float32(share / step)})
+			}
+		}
+	}
+	fill(w.x[:], thumbW)
+	fill(w.y[:], thumbH)
+	if v.mirror {
+		slices.Reverse(w.x[:])
+	}
+	return w
+}
+
+// look gives n pictures from one on, of grid cells each.
+func (p *Print) look(v view, from, n int) ([]float32, error) {
+	w := newViewer(v)
+	out := make([]float32, n*grid)
+	var rows [thumbH][gridW]float32
+	for i := range n {
+		t, err := p.thumbnail(from + i)
+		if err != nil {
+			return nil, err
+		}
+		for y := range thumbH {
+			line := t[y*thumbW : (y+1)*thumbW]
+			for c := range w.x {
+				var s float32
+				for _, t := range w.x[c] {
+					s += t.weight * float32(line[t.at])
+				}
+				rows[y][c] = s
+			}
+		}
+		to := out[i*grid : (i+1)*grid]
+		for y := range w.y {
+			for _, t := range w.y[y] {
+				for c := range gridW {
+					to[y*gridW+c] += t.weight * rows[t.at][c]
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// agreement is how alike two stretches move.
+type agreement struct {
+	score    float64 // -1 to 1
+	core     float64 // the same without the strongest pattern
+	xy       float64 // sums over cells and pictures
+	xx, yy   float64
+	motion   bool // enough moves in both
+	coreMove bool
+}
+
+// residual takes away what does not move: of each cell its mean over the stretch, of each picture its mean brightness.
+func residual(a []float32) []float32 {
+	n := len(a) / grid
+	var mean [grid]float32
+	for i := range n {
+		for k, v := range a[i*grid : (i+1)*grid] {
+			mean[k] += v
+		}
+	}
+	for k := range mean {
+		mean[k] /= float32(n)
+	}
+	out := make([]float32, len(a))
+	for i := range n {
+		from, to := a[i*grid:(i+1)*grid], out[i*grid:(i+1)*grid]
+		var all float32
+		for k, v := range from {
+			to[k] = v - mean[k]
+			all += to[k]
+		}
+		all /= grid
+		for k := range to {
+			to[k] -= all
+		}
+	}
+	return out
+}
+
+// agree compares two residuals of the same length.
+func agree(a, b []float32, core bool) agreement {
+	n := len(a) / grid
+	var xy, xx, yy [grid]float64
+	for i := range n {
+		p, q := a[i*grid:(i+1)*grid], b[i*grid:(i+1)*grid]
+		for k := range grid {
+			x, y := float64(p[k]), float64(q[k])
+			xy[k] += x * y
+			xx[k] += x * x
+			yy[k] += y * y
+		}
+	}
+	var allX, allY float64
+	for k := range grid {
+		allX += xx[k]
+		allY += yy[k]
+	}
+	const tiny = 1e-9
+	order := make([]int, grid)
+	for k := range order {
+		order[k] = k
+	}
+	energy := func(k int) float64 { return xx[k]/(allX+tiny) + yy[k]/(allY+tiny) }
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(energy(j), energy(i)) })
+	var g agreement
+	for _, k := range order[leftOut:] {
+		g.xy += xy[k]
+		g.xx += xx[k]
+		g.yy += yy[k]
+	}
+	g.score = g.xy / math.Sqrt(g.xx*g.yy+tiny)
+	count := float64(n * (grid - leftOut))
+	g.motion = math.Sqrt(g.xx/count) >= leastMotion && math.Sqrt(g.yy/count) >= leastMotion
+	if !core || !g.motion {
+		return g
+	}
+	kept := make([]bool, grid)
+	for _, k := range order[leftOut:] {
+		kept[k] = true
+	}
+	u := strongest(a, b, kept)
+	var cxy, cxx, cyy float64
+	for i := range n {
+		p, q := a[i*grid:(i+1)*grid], b[i*grid:(i+1)*grid]
+		var pu, qu float64
+		for k := range grid {
+			pu += float64(p[k]) * u[k]
+			qu += float64(q[k]) * u[k]
+		}
+		for k := range grid {
+			if !kept[k] {
+				continue
+			}
+			x, y := float64(p[k])-pu*u[k], float64(q[k])-qu*u[k]
+			cxy += x * y
+			cxx += x * x
+			cyy += y * y
+		}
+	}
+	g.core = cxy / math.Sqrt(cxx*cyy+tiny)
+	g.coreMove = math.Sqrt(cxx/count) >= leastCore && math.Sqrt(cyy/count) >= leastCore
+	return g
+}
+
+// strongest gives the single pattern, of length one over the cells kept, that holds most of the energy of both stretches.
+func strongest(a, b []float32, kept []bool) []float64 {
+	u := make([]float64, grid)
+	// Begin with the picture that has most in it.
+	var best float64
+	for _, s := range [][]float32{a, b} {
+		for i := 0; i < len(s); i += grid {
+			var e float64
+			for k, v := range s[i : i+grid] {
+				if kept[k] {
+					e += float64(v) * float64(v)
+				}
+			}
+			if e > best {
+				best = e
+				for k, v := range s[i : i+grid] {
+					u[k] = float64(v)
+				}
+			}
+		}
+	}
+	normal := func() {
+		var e float64
+		for k := range u {
+			if !kept[k] {
+				u[k] = 0
+			}
+			e += u[k] * u[k]
+		}
+		if e == 0 {
+			return
+		}
+		e = 1 / math.Sqrt(e)
+		for k := range u {
+			u[k] *= e
+		}
+	}
+	normal()
+	for range 6 {
+		next := make([]float64, grid)
+		for _, s := range [][]float32{a, b} {
+			for i := 0; i < len(s); i += grid {
+				var d float64
+				for k, v := range s[i : i+grid] {
+					d += float64(v) * u[k]
+				}
+				for k, v := range s[i : i+grid] {
+					next[k] += d * float64(v)
+				}
+			}
+		}
+		copy(u, next)
+		normal()
+	}
+	return u
+}
+
+// moving is the block signal of a recording, with the change of brightness of the whole picture taken away.
+func (p *Print) moving() []float32 {
+	out := make([]float32, len(p.blocks))
+	for i := 0; i < len(p.blocks); i += blocks {
+		var sum float32
+		for _, v := range p.blocks[i : i+blocks] {
+			sum += float32(v)
+		}
+		for k, v := range p.blocks[i : i+blocks] {
+			out[i+k] = float32(v) - sum/blocks
+		}
+	}
+	return out
+}
+
+// energyOf gives how much moves between two pictures of a block signal.
+func energyOf(m []float32, from, n int) float64 {
+	var sum, square [blocks]float64
+	for i := from; i < from+n; i++ {
+		for k, v := range m[i*blocks : (i+1)*blocks] {
+			sum[k] += float64(v)
+			square[k] += float64(v) * float64(v)
+		}
+	}
+	var e float64
+	for k := range sum {
+		e += square[k] - sum[k]*sum[k]/float64(n)
+	}
+	return e / float64(n)
+}
+
+// places gives where in the signal r a stretch of q fits best, best first, at most limit of them.
+func places(q []float32, from, n int, r []float32, mirror bool, limit int) []int {
+	count := len(r)/blocks - n + 1
+	if count <= 0 {
+		return nil
+	}
+	var mean [blocks]float32
+	for i := range n {
+		for k := range blocks {
+			mean[k] += q[(from+i)*blocks+k] / float32(n)
+		}
+	}
+	w := make([]float32, n*blocks)
+	for i := range n {
+		for k := range blocks {
+			to := k
+			if mirror {
+				to = k/blocksX*blocksX + blocksX - 1 - k%blocksX
+			}
+			w[i*blocks+to] = q[(from+i)*blocks+k] - mean[k]
+		}
+	}
+	// Running sums of the stretch of r give its energy without its mean.
+	var sum [blocks]float64
+	var square float64
+	for i := range n {
+		for k, v := range r[i*blocks : (i+1)*blocks] {
+			sum[k] += float64(v)
+			square += float64(v) * float64(v)
+		}
+	}
+	score := make([]float64, count)
+	for o := range count {
+		var d float32
+		for i, v := range r[o*blocks : (o+n)*blocks] {
+			d += v * w[i]
+		}
+		e := square
+		for _, s := range sum {
+			e -= s * s / float64(n)
+		}
+		score[o] = float64(d) / math.Sqrt(max(e, float64(n)))
+		if o+1 < count {
+			for k := range blocks {
+				out, in := float64(r[o*blocks+k]), float64(r[(o+n)*blocks+k])
+				sum[k] += in - out
+				square += in*in - out*out
+			}
+		}
+	}
+	var peaks []int
+	for o, v := range score {
+		if v <= 0 || o > 0 && score[o-1] > v || o+1 < count && score[o+1] >= v {
+			continue
+		}
+		peaks = append(peaks, o)
+	}
+	slices.SortFunc(peaks, func(i, j int) int { return cmp.Compare(score[j], score[i]) })
+	return peaks[:min(limit, len(peaks))]
+}
+
+// windows chooses the stretches of a recording in which most moves, by falling motion.
+func windows(m []float32, frames, most int, free func(from, n int) bool) [][2]int {
+	n := min(windowLong, frames)
+	var all [][2]int
+	var energy []float64
+	step := max(n/2, 1)
+	for from := 0; from+n <= frames; from += step {
+		all = append(all, [2]int{from, n})
+	}
+	if last := frames - n; len(all) > 0 && all[len(all)-1][0] < last {
+		all = append(all, [2]int{last, n})
+	}
+	all = slices.DeleteFunc(all, func(w [2]int) bool { return !free(w[0], w[1]) })
+	order := make([]int, len(all))
+	for i, w := range all {
+		order[i] = i
+		energy = append(energy, energyOf(m, w[0], w[1]))
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(energy[j], energy[i]) })
+	var out [][2]int
+	for _, i := range order {
+		w := all[i]
+		if slices.ContainsFunc(out, func(o [2]int) bool { return abs(o[0]-w[0]) < n }) {
+			continue
+		}
+		if out = append(out, w); len(out) == most {
+			break
+		}
+	}
+	return out
+}
+
+// matcher compares one recording with another.
+type matcher struct {
+	ctx    context.Context
+	q, r   *Print
+	qm, rm []float32
+	mirror bool
+}
+
+// fit is a stretch of q that was found in r.
+type fit struct {
+	from, n, at  int // at: where it lies in r
+	shift        float64
+	g            agreement
+	qv, rv       view
+	ambiguous    bool
+	moved, cored bool
+}
+
+// Compare says how two recordings stand to each other that look alike by c, a candidate that Scan gave for a. An error is one of
+// reading, or of the context.
+func Compare(ctx context.Context, a, b *Print, c Candidate) (Relation, error) {
+	swapped := a.frames > b.frames
+	m := &matcher{ctx: ctx, q: a, r: b, mirror: c.Mirrored}
+	crop := [2]Region{c.query, c.layer}
+	if swapped {
+		m.q, m.r = b, a
+		crop[0], crop[1] = crop[1], crop[0]
+	}
+	m.qm, m.rm = m.q.moving(), m.r.moving()
+	rel, err := m.compare(crop)
+	if err != nil {
+		return Relation{}, err
+	}
+	if swapped {
+		rel.CropA, rel.CropB = rel.CropB, rel.CropA
+		rel.Offset = -rel.Offset
+		rel.CoverA, rel.CoverB = rel.CoverB, rel.CoverA
+		for i, s := range rel.Spans {
+			rel.Spans[i].A, rel.Spans[i].B = s.B, s.A
+		}
+		slices.SortFunc(rel.Spans, func(x, y Span) int { return cmp.Compare(x.A, y.A) })
+	}
+	return rel, nil
+}
+
+// How hard is tried.
+const (
+	mostWindows = 6 // stretches that are looked for before giving up
+	mostPlaces  = 24
+	mostSpans   = 12
+)
+
+func (m *matcher) compare(crop [2]Region) (Relation, error) {
+	out := Relation{Kind: Untold, Mirrored: m.mirror}
+	if m.q.frames < windowShort {
+		return out, nil
+	}
+	covered := make([]bool, m.q.frames)
+	free := func(from, n int) bool {
+		taken := 0
+		for _, c := range covered[from : from+n] {
+			if c {
+				taken++
+			}
+		}
+		return taken*4 < n
+	}
+	var best fit
+	var xy, xx, yy float64
+	told := false // something moved in both
+	for round := range mostSpans {
+		tries := mostWindows
+		if round > 0 {
+			tries = 3
+		}
+		var f fit
+		hit := false
+		for _, w := range windows(m.qm, m.q.frames, tries, free) {
+			if err := m.ctx.Err(); err != nil {
+				return out, err
+			}
+			g, err := m.place(w, crop)
+			if err != nil {
+				return out, err
+			}
+			told = told || g.moved
+			if g.cored && (!f.cored || g.g.score > f.g.score) || f.n == 0 {
+				f = g
+			}
+			if g.same() {
+				hit = true
+				break
+			}
+		}
+		if f.n == 0 {
+			break
+		}
+		if round == 0 {
+			best = f
+		}
+		if !hit {
+			break
+		}
+		span, sum, err := m.extend(f)
+		if err != nil {
+			return out, err
+		}
+		for i := span[0]; i < span[1]; i++ {
+			covered[i] = true
+		}
+		pooled := sum.xy / math.Sqrt(sum.xx*sum.yy+1e-9)
+		if pooled*1000 < SameFrom {
+			if round == 0 {
+				best.g.score = min(best.g.score, pooled)
+			}
+			continue
+		}
+		xy, xx, yy = xy+sum.xy, xx+sum.xx, yy+sum.yy
+		shift := float64(f.at-f.from) + f.shift
+		out.Spans = append(out.Spans, Span{A: seconds(float64(span[0])), B: seconds(max(0, float64(span[0])+shift)), Seconds: float64(span[1]-span[0]) / Rate})
+		if out.Kind != Same {
+			out.Kind = Same
+			out.Offset = seconds(shift)
+			out.CropA, out.CropB = f.qv.margin, f.rv.margin
+			if out.Overlay, err = m.overlay(f); err != nil {
+				return out, err
+			}
+		}
+	}
+	switch {
+	case out.Kind == Same:
+		out.Score = thousandths(xy / math.Sqrt(xx*yy+1e-9))
+		var sum float64
+		longest := 0.0
+		for _, s := range out.Spans {
+			sum += s.Seconds
+			if s.Seconds > longest {
+				longest, out.Offset = s.Seconds, math.Round((s.B-s.A)*100)/100
+			}
+		}
+		out.CoverA = thousandths(sum / m.q.Seconds())
+		out.CoverB = thousandths(sum / m.r.Seconds())
+		slices.SortFunc(out.Spans, func(x, y Span) int { return cmp.Compare(x.A, y.A) })
+	case !told || !best.cored:
+		out.Kind = Untold
+	default:
+		out.Score = thousandths(best.g.score)
+		if best.ambiguous || best.g.core < coreFrom {
+			out.Score = min(out.Score, SameFrom-1)
+		}
+		out.Score = min(out.Score, SameFrom-1)
+		if out.Kind = Camera; out.Score >= SimilarFrom {
+			out.Kind = Similar
+			out.Offset = seconds(float64(best.at-best.from) + best.shift)
+		}
+	}
+	return out, nil
+}
+
+func seconds(pictures float64) float64 { return math.Round(pictures/Rate*100) / 100 }
+
+func thousandths(f float64) int { return int(math.Round(1000 * min(max(f, 0), 1))) }
+
+// same says whether a stretch by itself is enough to be called the same footage.
+func (f fit) same() bool {
+	return f.cored && !f.ambiguous && f.g.score*1000 >= SameFrom && f.g.core >= coreFrom
+}
+
+// place looks for the best place of a stretch of q in r.
+func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
+	from, n := w[0], w[1]
+	views := [][2]Region{{0, 0}}
+	if crop != views[0] {
+		views = append(views, crop)
+	}
+	best := fit{from: from, n: n}
+	best.g.score = -1
+	at := places(m.qm, from, n, m.rm, m.mirror, mostPlaces)
+	try := func(o int, v [2]Region) (agreement, error) {
+		a, err := m.q.look(view{v[0], m.mirror}, from, n)
+		if err != nil {
+			return agreement{}, err
+		}
+		b, err := m.r.look(view{v[1], false}, o, n)
+		if err != nil {
+			return agreement{}, err
+		}
+		return agree(residual(a), residual(b), false), nil
+	}
+	take := func(o int, v [2]Region) error {
+		g, err := try(o, v)
+		if err != nil {
+			return err
+		}
+		best.moved = best.moved || g.motion
+		if g.motion && g.score > best.g.score {
+			best.g, best.at = g, o
+			best.qv, best.rv = view{v[0], m.mirror}, view{v[1], false}
+		}
+		return nil
+	}
+	for _, o := range at {
+		for _, v := range views {
+			if err := take(o, v); err != nil {
+				return best, err
+			}
+		}
+	}
+	if best.g.score < 0.3 {
+		return m.judge(best)
+	}
+	// The place of the blocks is good to a picture or two, the crop to a few hundredths.
+	for range 3 {
+		was := best.at
+		for _, o := range []int{was - 1, was + 1} {
+			if o >= 0 && o+n <= m.r.frames {
+				if err := take(o, [2]Region{best.qv.margin, best.rv.margin}); err != nil {
+					return best, err
+				}
+			}
+		}
+		if best.at == was {
+			break
+		}
+	}
+	if best.g.score < 0.975 {
+		for c := Region(25); c <= 200; c += 25 {
+			for _, v := range [][2]Region{{c, 0}, {0, c}} {
+				if err := take(best.at, v); err != nil {
+					return best, err
+				}
+			}
+		}
+	}
+	// Between pictures: the top of the parabola through the neighbours.
+	v := [2]Region{best.qv.margin, best.rv.margin}
+	if best.at > 0 && best.at+n < m.r.frames {
+		l, err := try(best.at-1, v)
+		if err != nil {
+			return best, err
+		}
+		r, err := try(best.at+1, v)
+		if err != nil {
+			return best, err
+		}
+		if d := l.score - 2*best.g.score + r.score; d < -1e-6 {
+			best.shift = min(max((l.score-r.score)/(2*d), -0.5), 0.5)
+		}
+	}
+	return m.judge(best)
+}
+
+// judge asks of a place whether more than one pattern agrees there, and whether the stretch repeats itself.
+func (m *matcher) judge(f fit) (fit, error) {
+	if !f.moved || f.g.score <= 0 {
+		f.g.score = max(f.g.score, 0)
+		f.cored = f.moved // what moves does not agree at all
+		return f, nil
+	}
+	a, err := m.q.look(f.qv, f.from, f.n)
+	if err != nil {
+		return f, err
+	}
+	b, err := m.r.look(f.rv, f.at, f.n)
+	if err != nil {
+		return f, err
+	}
+	f.g = agree(residual(a), residual(b), true)
+	f.cored = f.g.coreMove
+	if f.g.score*1000 < SimilarFrom {
+		f.cored = true // they move, and not alike: that can be told
+		return f, nil
+	}
+	// A fan, a flag, a clock with nothing else: it fits wherever its phase fits.
+	if f.n >= 2*windowShort+2*Rate {
+		half := f.n / 2
+		first := residual(a[:half*grid])
+		for lag := Rate * 3 / 2; lag+half <= f.n; lag++ {
+			g := agree(first, residual(a[lag*grid:(lag+half)*grid]), false)
+			if g.motion && g.score >= repeats {
+				f.ambiguous = true
+				break
+			}
+		}
+	}
+	return f, nil
+}
+
+// extend follows a place to both sides as far as the recordings agree. It gives the stretch of q and the sums over it.
+func (m *matcher) extend(f fit) ([2]int, agreement, error) {
+	const long, step = 6 * Rate, 3 * Rate
+	shift := f.at - f.from
+	lo, hi := max(0, -shift), min(m.q.frames, m.r.frames-shift)
+	sum := agreement{xy: f.g.xy, xx: f.g.xx, yy: f.g.yy}
+	if hi-lo <= f.n+step/2 { // nothing to follow
+		return [2]int{lo, hi}, sum, nil
+	}
+	const (
+		bad = iota
+		quiet
+		good
+	)
+	ask := func(from, n int) (int, agreement, error) {
+		a, err := m.q.look(f.qv, from, n)
+		if err != nil {
+			return bad, agreement{}, err
+		}
+		b, err := m.r.look(f.rv, from+shift, n)
+		if err != nil {
+			return bad, agreement{}, err
+		}
+		g := agree(residual(a), residual(b), false)
+		switch {
+		case g.motion && g.score >= 0.75:
+			return good, g, nil
+		case g.motion && g.score < 0.5:
+			return bad, g, nil
+		}
+		// One of them moves, or too little does: they must at least look alike.
+		if !m.alike(from+n/2, shift, f) {
+			return bad, g, nil
+		}
+		return quiet, g, nil
+	}
+	span := [2]int{f.from, f.from + f.n}
+	walk := func(next func(at int) (from, n int, ok bool), reach func(from, n int)) error {
+		misses := 0
+		var held [][2]int
+		for at := 0; ; at++ {
+			if err := m.ctx.Err(); err != nil {
+				return err
+			}
+			from, n, ok := next(at)
+			if !ok {
+				break
+			}
+			verdict, g, err := ask(from, n)
+			if err != nil {
+				return err
+			}
+			if verdict == bad {
+				if misses++; misses == 2 {
+					return nil
+				}
+				continue
+			}
+			if verdict == quiet && misses > 0 {
+				held = append(held, [2]int{from, n}) // only if something moves alike again behind it
+				continue
+			}
+			misses, held = 0, nil
+			if verdict == good {
+				sum.xy, sum.xx, sum.yy = sum.xy+g.xy, sum.xx+g.xx, sum.yy+g.yy
+			}
+			reach(from, n)
+		}
+		return nil
+	}
+	end := f.from + f.n
+	err := walk(func(at int) (int, int, bool) {
+		from := end - long/2 + at*step
+		n := min(long, hi-from)
+		return from, n, n >= windowShort && from >= lo && end+at*step-step < hi
+	}, func(from, n int) { span[1] = max(span[1], from+n) })
+	if err != nil {
+		return span, sum, err
+	}
+	err = walk(func(at int) (int, int, bool) {
+		to := f.from + long/2 - at*step
+		from := max(lo, to-long)
+		return from, to - from, to-from >= windowShort && to <= hi && f.from-at*step+step > lo
+	}, func(from, n int) { span[0] = min(span[0], from) })
+	return span, sum, err
+}
+
+// alike says whether the seconds at a picture of q and its counterpart look alike.
+func (m *matcher) alike(at, shift int, f fit) bool {
+	i, j := at/Rate, (at+shift)/Rate
+	if i < 0 || j < 0 || i >= len(m.q.seconds) || j >= len(m.r.seconds) {
+		return false
+	}
+	a, b := m.q.seconds[i], m.r.seconds[j]
+	if !a.shows() || !b.shows() {
+		return a.shows() == b.shows()
+	}
+	x, y := a.hash[nearest(f.qv.margin)], b.hash[nearest(f.rv.margin)]
+	if m.mirror {
+		x = x.mirror()
+	}
+	return x.Distance(y) <= found+16
+}
+
+func nearest(m Region) int {
+	best := 0
+	for i, r := range margins {
+		if abs(int(r-m)) < abs(int(margins[best]-m)) {
+			best = i
+		}
+	}
+	return best
+}
+
+// overlay gives the share of cells in which two stretches differ all the time, after brightness and contrast are made alike.
+func (m *matcher) overlay(f fit) (int, error) {
+	a, err := m.q.look(f.qv, f.from, f.n)
+	if err != nil {
+		return 0, err
+	}
+	b, err := m.r.look(f.rv, f.at, f.n)
+	if err != nil {
+		return 0, err
+	}
+	var x, y [grid]float64
+	for i := range f.n {
+		for k := range grid {
+			x[k] += float64(a[i*grid+k]) / float64(f.n)
+			y[k] += float64(b[i*grid+k]) / float64(f.n)
+		}
+	}
+	kept := make([]bool, grid)
+	for k := range kept {
+		kept[k] = true
+	}
+	var gain, base float64
+	for range 3 { // a line through what agrees
+		var n, sx, sy, sxx, sxy float64
+		for k := range grid {
+			if kept[k] {
+				n, sx, sy, sxx, sxy = n+1, sx+x[k], sy+y[k], sxx+x[k]*x[k], sxy+x[k]*y[k]
+			}
+		}
+		if d := n*sxx - sx*sx; n > grid/2 && d > 1e-6 {
+			gain = (n*sxy - sx*sy) / d
+			base = (sy - gain*sx) / n
+		}
+		for k := range grid {
+			kept[k] = math.Abs(gain*x[k]+base-y[k]) < 20
+		}
+	}
+	apart := 0
+	for _, k := range kept {
+		if !k {
+			apart++
+		}
+	}
+	return apart * 1000 / grid, nil
+}
