@@ -30,33 +30,18 @@ func scanConsent(s scanner) (c archive.Consent, err error) {
 	return c, err
 }
 
-// inCompartments adds the rule of compartments to a query over something that is filed in one; column names where.
-func inCompartments(p *part, s archive.Scope, column string) {
-	if s.AllCompartments {
-		return
-	}
-	var may []string
-	for _, c := range append([]string{archive.Common}, s.Compartments...) {
-		if c != archive.CommonGrant && s.Sees(c) && !slices.Contains(may, c) {
-			may = append(may, c)
-		}
-	}
-	in(p, column, may)
-	p.addIf(len(may) == 0, " AND 1 = 0")
-}
-
 // ofTestimony adds the access rule to a query over rows that hang on a testimony: the testimony is seen. table names the rows.
 func ofTestimony(p *part, s archive.Scope, table string) {
 	p.add(` AND EXISTS (SELECT 1 FROM entity WHERE entity.id = ` + table + `.testimony_id AND entity.kind = 'testimony'`)
-	inCompartments(p, s, "entity.compartment")
+	withinCatalogue(p, s, "entity.compartment")
 	p.add(`)`)
 }
 
-// seenItem adds that the item a row names lies within the scope, or that it names none. An item that is being erased is seen by nobody.
+// seenItem adds that the item a row names lies within the scope, or that it names none.
 func seenItem(p *part, s archive.Scope, column string) {
-	p.add(` AND (` + column + ` IS NULL OR EXISTS (SELECT 1 FROM item seen WHERE seen.id = ` + column)
-	within(p, s, func(c string) string { return "seen." + c })
-	p.add(` AND NOT EXISTS (SELECT 1 FROM erasure WHERE erasure.item_id = seen.id AND erasure.state = 'approved')))`)
+	p.add(` AND (` + column + ` IS NULL OR (1 = 1`)
+	withinItem(p, s, column)
+	p.add(`))`)
 }
 
 // AddPassages adds passages as they are; archive.ErrExists if a testimony has one at that ordinal. Whether the testimony may be written
@@ -424,40 +409,6 @@ func (tx *Tx) eraseTestimonyOfItem(ctx context.Context, item string) error {
 	return err
 }
 
-// Testimony gives a testimony that a reader sees, by identifier or code, as it is filed, whatever it was merged into; archive.ErrNotFound.
-// Its label is its code.
-func (tx *Tx) Testimony(ctx context.Context, s archive.Scope, id string) (archive.Entity, error) {
-	column := "id"
-	if archive.CheckID(archive.PrefixEntity, id) != nil {
-		column = "code"
-	}
-	return tx.catalogued(ctx, s, column, id, "testimony")
-}
-
-// Person gives a person or testimony that a reader sees, by identifier or code: what can have an identity; archive.ErrNotFound.
-func (tx *Tx) Person(ctx context.Context, s archive.Scope, id string) (archive.Entity, error) {
-	column := "id"
-	if archive.CheckID(archive.PrefixEntity, id) != nil {
-		column = "code"
-	}
-	return tx.catalogued(ctx, s, column, id, "testimony", "person")
-}
-
-func (tx *Tx) catalogued(ctx context.Context, s archive.Scope, column, id string, kinds ...string) (archive.Entity, error) {
-	var p part
-	p.add(`SELECT entity.id, entity.kind, entity.code, entity.compartment, entity.protected, entity.merged_into, entity.created_at, entity.created_by, entity.changed_at
-		FROM entity WHERE entity.`+column+` = ?`, id)
-	in(&p, "entity.kind", kinds)
-	inCompartments(&p, s, "entity.compartment")
-	p.add(` ORDER BY entity.id LIMIT 1`)
-	return one(ctx, tx, func(s scanner) (e archive.Entity, err error) {
-		var protected int64
-		err = s.Scan(&e.ID, &e.Kind, &e.Code, &e.Compartment, &protected, str{&e.Canonical}, at{&e.CreatedAt}, &e.CreatedBy, at{&e.Changed})
-		e.Protected, e.Label = protected != 0, e.Code
-		return e, err
-	}, p.text.String(), p.args...)
-}
-
 // Together gives the testimonies that are one with a testimony by merges, itself among them, sorted. Only those that the reader sees count,
 // and a way that leads through one that is not seen ends there.
 func (tx *Tx) Together(ctx context.Context, s archive.Scope, id string) ([]string, error) {
@@ -465,7 +416,7 @@ func (tx *Tx) Together(ctx context.Context, s archive.Scope, id string) ([]strin
 	for i := 0; i < len(found); i++ {
 		var p part
 		p.add(`SELECT entity.id FROM entity WHERE (entity.merged_into = ? OR entity.id = (SELECT merged_into FROM entity me WHERE me.id = ?))`, found[i], found[i])
-		inCompartments(&p, s, "entity.compartment")
+		withinCatalogue(&p, s, "entity.compartment")
 		next, err := all(ctx, tx, value[string], p.text.String(), p.args...)
 		if err != nil {
 			return nil, err
@@ -480,20 +431,107 @@ func (tx *Tx) Together(ctx context.Context, s archive.Scope, id string) ([]strin
 	return found, nil
 }
 
-// Citing gives the claims that rest on passages of testimonies, whoever may see them: retracted ones are left out. What of it a reader is
-// shown is for the rule of claims.
-func (tx *Tx) Citing(ctx context.Context, testimonies ...string) ([]string, error) {
-	var out []string
-	for chunk := range slices.Chunk(testimonies, 250) {
+// TestimoniesOfItems gives for each item the testimonies that were spoken or written in it, whoever may see them.
+func (tx *Tx) TestimoniesOfItems(ctx context.Context, items ...string) (map[string][]string, error) {
+	out := map[string][]string{}
+	for chunk := range slices.Chunk(items, 250) {
 		var p part
-		p.add(`SELECT DISTINCT claim.id FROM claim_source JOIN claim ON claim.id = claim_source.claim_id WHERE claim_source.kind = 'passage' AND claim.retracted_at IS NULL`)
-		in(&p, "claim_source.entity_id", chunk)
+		p.add(`SELECT DISTINCT passage.item_id, passage.testimony_id FROM passage WHERE passage.item_id IS NOT NULL`)
+		in(&p, "passage.item_id", chunk)
+		p.add(` ORDER BY 1, 2`)
+		found, err := all(ctx, tx, pair, p.text.String(), p.args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			out[f[0]] = append(out[f[0]], f[1])
+		}
+	}
+	return out, nil
+}
+
+// TestimoniesOfPassages gives for each passage the testimony that it belongs to, whoever may see it.
+func (tx *Tx) TestimoniesOfPassages(ctx context.Context, passages ...string) (map[string]string, error) {
+	out := map[string]string{}
+	for chunk := range slices.Chunk(passages, 250) {
+		var p part
+		p.add(`SELECT passage.id, passage.testimony_id FROM passage WHERE 1 = 1`)
+		in(&p, "passage.id", chunk)
+		found, err := all(ctx, tx, pair, p.text.String(), p.args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			out[f[0]] = f[1]
+		}
+	}
+	return out, nil
+}
+
+// AreTestimonies says which of some entities are testimonies, whoever may see them.
+func (tx *Tx) AreTestimonies(ctx context.Context, entities ...string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for chunk := range slices.Chunk(entities, 250) {
+		var p part
+		p.add(`SELECT entity.id FROM entity WHERE entity.kind = 'testimony'`)
+		in(&p, "entity.id", chunk)
 		found, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range found {
+			out[id] = true
+		}
+	}
+	return out, nil
+}
+
+// ItemsOfTestimonies gives the items that passages of testimonies were spoken or written in, set aside or not, as far as a reader sees them.
+func (tx *Tx) ItemsOfTestimonies(ctx context.Context, s archive.Scope, testimonies ...string) ([]string, error) {
+	if len(testimonies) == 0 {
+		return nil, nil
+	}
+	var p part
+	p.add(`SELECT DISTINCT passage.item_id FROM passage WHERE passage.item_id IS NOT NULL`)
+	in(&p, "passage.testimony_id", testimonies)
+	ofTestimony(&p, s, "passage")
+	seenItem(&p, s, "passage.item_id")
+	p.add(` ORDER BY 1`)
+	return all(ctx, tx, value[string], p.text.String(), p.args...)
+}
+
+// ClipOfItem is a clip with an item that it was cut from.
+type ClipOfItem struct {
+	Clip
+	Item string
+}
+
+// ClipsOfItems gives the clips that were cut from items, oldest first, by what the custody record says of each.
+func (tx *Tx) ClipsOfItems(ctx context.Context, items ...string) ([]ClipOfItem, error) {
+	var out []ClipOfItem
+	for chunk := range slices.Chunk(items, 250) {
+		var p part
+		p.add(`SELECT DISTINCT clip.id, clip.statement_id, clip.scope_statement_id, clip.number, clip.released_ms, clip.sha256, clip.bytes, clip.milliseconds,
+			clip.object_id, clip.envelope_id, clip.created_at, cut.subject_id
+			FROM custody_subject cut JOIN custody_opening o ON o.position = cut.position AND o.type = 'dissemination'
+			JOIN custody_subject made ON made.position = cut.position AND made.kind = 'object' JOIN clip ON clip.object_id = made.subject_id
+			WHERE cut.kind = 'item' AND cut.role = 'source'`)
+		in(&p, "cut.subject_id", chunk)
+		p.add(` ORDER BY clip.created_at, clip.id, cut.subject_id`)
+		found, err := all(ctx, tx, func(s scanner) (c ClipOfItem, err error) {
+			err = s.Scan(&c.ID, &c.Statement, &c.Scope, &c.Number, &c.ReleasedMS, b32{&c.SHA256}, &c.Bytes, &c.Milliseconds,
+				&c.Object.Object, &c.Object.Envelope, at{&c.CreatedAt}, &c.Item)
+			return c, err
+		}, p.text.String(), p.args...)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, found...)
 	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	return out, nil
+}
+
+func pair(s scanner) (p [2]string, err error) {
+	err = s.Scan(&p[0], &p[1])
+	return p, err
 }

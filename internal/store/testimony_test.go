@@ -261,7 +261,7 @@ func TestTestimonyStaysInItsCompartment(t *testing.T) {
 					if err != nil || (len(consents) == 1) != seen || seen && (consents[0].Item != "") != (item && r.item.ID != "") {
 						rt.Fatalf("consents %+v, %v for %+v", consents, err, s)
 					}
-					_, err = tx.Testimony(ctx, s, r.passage.Testimony)
+					_, err = tx.Entity(ctx, s, r.passage.Testimony)
 					if (err == nil) != seen {
 						rt.Fatalf("testimony: %v", err)
 					}
