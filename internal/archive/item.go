@@ -67,7 +67,7 @@ type Item struct {
 
 	// What the quick and full passes found; zero until then.
 	RecordedAt     time.Time // best known start of the recording; zero if not known
-	RecordedSource string    // "container", "recorder", "exif", "file-time": where RecordedAt comes from
+	RecordedSource string    // "container", "recorder", "exif", "file-time", RecordedByClock: where RecordedAt comes from
 	Duration       time.Duration
 	Width, Height  int
 	FrameRate      float64
@@ -87,6 +87,9 @@ func (i Item) Reference() string { return Reference(i.AccessionNo, i.Number) }
 
 // Reference writes the reference of item number n in accession number a, such as Z3-000412.
 func Reference(a, n int64) string { return fmt.Sprintf("Z%d-%06d", a, n) }
+
+// RecordedByClock is the source of a recording time that a person confirmed from the clock in the picture.
+const RecordedByClock = "clock"
 
 // SortTime is where an item stands in the archive: when it was recorded, else when it was received.
 func (i Item) SortTime() time.Time {

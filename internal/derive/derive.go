@@ -25,6 +25,8 @@ type Media interface {
 	Audio(ctx context.Context, src media.Source, p media.Probe, o media.AudioOptions) (media.Audio, error)
 	PDF(ctx context.Context, src media.Source, p media.Probe) (media.PDF, error)
 	Frames(ctx context.Context, src media.Source, p media.Probe) (media.Frames, media.Report, error)
+	Clock(ctx context.Context, src media.Source, p media.Probe, o media.ClockOptions) (media.Clock, error)
+	CanRead() bool // writing: otherwise nobody is asked to read clocks
 }
 
 // Catalogue is the database; *store.DB is one.
@@ -79,6 +81,7 @@ func (s *Service) Register(j *job.Jobs) {
 	job.Register(j, s.Quick)
 	job.Register(j, s.Full)
 	job.Register(j, s.Frames)
+	job.Register(j, s.Clock)
 }
 
 // Codes of why nothing, or not everything, could be derived of an item; they stand in Item.Reason and are put into plain

@@ -45,8 +45,13 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 		state, reason, full := m.state, m.reason, m.full
 		if p.beside {
 			state, reason = item.State, item.Reason
-		} else if err := tx.SetItemFacts(ctx, item.ID, m.facts(store.FactsOf(item))); err != nil {
+		} else if err := setFacts(ctx, tx, item, m.facts(store.FactsOf(item))); err != nil {
 			return err
+		}
+		if p.name == quickPass.name && len(t.numbers) > 0 {
+			if err := tx.SetFileNumbers(ctx, item.ID, t.numbers); err != nil {
+				return err
+			}
 		}
 		if full {
 			standing, err := tx.Derivatives(ctx, item.ID)
@@ -70,6 +75,11 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 		if m.frames {
 			if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Frames{Item: item.ID}, job.Opts{Unique: true}); err != nil {
 				return err
+			}
+			if s.o.Media.CanRead() {
+				if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Clock{Item: item.ID}, job.Opts{Unique: true}); err != nil {
+					return err
+				}
 			}
 		}
 		if err := s.o.Jobs.CompleteTx(ctx, tx, a.ref); err != nil {
@@ -113,6 +123,20 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 		s.discard(ctx, commit)
 		return fmt.Errorf("%s pass of %s: %w", p.name, t.item.ID, err)
 	}
+}
+
+// setFacts sets what a pass found out. When a person confirmed when the recording began, no pass changes it: what the pass thinks
+// is kept for the day on which the confirmation is undone.
+func setFacts(ctx context.Context, tx *store.Tx, item archive.Item, f store.Facts) error {
+	if item.RecordedSource == archive.RecordedByClock {
+		if f.RecordedSource != archive.RecordedByClock {
+			if _, err := tx.NoteRecordingBefore(ctx, item.ID, f.RecordedAt, f.RecordedSource); err != nil {
+				return err
+			}
+		}
+		f.RecordedAt, f.RecordedSource = item.RecordedAt, item.RecordedSource
+	}
+	return tx.SetItemFacts(ctx, item.ID, f)
 }
 
 // lockItem keeps other passes over the item waiting until the transaction ends, so that what check then reads is the

@@ -135,8 +135,8 @@ func TestRealProgramsAndQueue(t *testing.T) {
 			}
 		}
 		counts, err := jobs.Counts(t.Context())
-		// Three full passes, and the frames of two films.
-		if err != nil || counts[job.Completed] != int64(len(material))+3+2 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
+		// Three full passes, and the frames and clocks of two films.
+		if err != nil || counts[job.Completed] != int64(len(material))+3+4 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
 			t.Errorf("jobs %v: %v", counts, err)
 		}
 	})

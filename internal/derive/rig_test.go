@@ -288,6 +288,8 @@ func (q *fakeQueue) EnqueueTx(ctx context.Context, tx *store.Tx, a job.Args, _ j
 		return tx.SetSetting(ctx, "enqueued."+v.Item, "full")
 	case job.Frames:
 		return tx.SetSetting(ctx, "beside."+v.Item, "frames")
+	case job.Clock:
+		return tx.SetSetting(ctx, "clock."+v.Item, "clock")
 	}
 	return errors.New("only passes over items are asked for")
 }
@@ -307,6 +309,10 @@ func (q *fakeQueue) Progress(_ context.Context, _ interface{ Ref() int64 }, _ st
 
 // fakeMedia gives what it is told, after reading the source as the programs would.
 type fakeMedia struct {
+	clock     media.Clock
+	clockErr  error
+	clockAsk  media.ClockOptions
+	unread    bool // tesseract is not there
 	framesErr error
 	probe     media.Probe
 	probeErr  error
@@ -329,6 +335,14 @@ func video() *fakeMedia {
 			Streams: []media.Stream{{Type: "video", Codec: "mpeg4", Width: 704, Height: 576, RateNum: 25, RateDen: 2}}, Anomalies: []media.Anomaly{{Code: media.AnomalyNoIndex}}},
 		proxy: bytes.Repeat([]byte("proxy "), 60_000),
 	}
+}
+
+func (m *fakeMedia) CanRead() bool { return !m.unread }
+
+func (m *fakeMedia) Clock(_ context.Context, src media.Source, _ media.Probe, o media.ClockOptions) (media.Clock, error) {
+	m.consume(src)
+	m.clockAsk = o
+	return m.clock, m.clockErr
 }
 
 func (m *fakeMedia) Frames(_ context.Context, src media.Source, _ media.Probe) (media.Frames, media.Report, error) {

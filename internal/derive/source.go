@@ -63,6 +63,8 @@ type task struct {
 	reader *vault.Reader
 	batch  *vault.Batch
 	origin []archive.Origin // where files with these bytes were found
+	// numbers that recorders gave these files
+	numbers []store.FileNumber
 }
 
 // check refuses items that may not be opened, and finds out whether there is anything to do.
@@ -95,10 +97,13 @@ func (s *Service) open(ctx context.Context, p pass, id string) (*task, error) {
 		if err != nil {
 			return err
 		}
-		t.origin = t.origin[:0]
+		t.origin, t.numbers = t.origin[:0], t.numbers[:0]
 		for _, line := range lines {
 			if o, ok := s.originOf(line); ok {
 				t.origin = append(t.origin, o)
+				if n, ok := s.number(id, line.Accession, o); ok {
+					t.numbers = append(t.numbers, n)
+				}
 			}
 		}
 		return nil

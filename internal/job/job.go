@@ -38,6 +38,14 @@ type Frames struct {
 // Kind implements Args.
 func (Frames) Kind() string { return "frames" }
 
+// Clock reads the burned-in clock of one item.
+type Clock struct {
+	Item string `json:"item"`
+}
+
+// Kind implements Args.
+func (Clock) Kind() string { return "clock" }
+
 // Fixity is a fixity check.
 type Fixity struct {
 	Scope string `json:"scope"`

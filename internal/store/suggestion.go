@@ -94,6 +94,14 @@ func (tx *Tx) Suggestions(ctx context.Context, s archive.Scope, q SuggestionQuer
 	return all(ctx, tx, scanSuggestion, p.text.String(), p.args...)
 }
 
+// SuggestionValues gives the values of the latest suggestions of a kind about items of an accession, dismissed ones left out. It is for
+// programs that compare, not for readers.
+func (tx *Tx) SuggestionValues(ctx context.Context, accession, kind string, limit int) ([][]byte, error) {
+	return all(ctx, tx, value[[]byte], `SELECT suggestion.value FROM suggestion JOIN item ON item.id = suggestion.item_id
+		WHERE item.accession_id = $1 AND item.state <> 'erased' AND suggestion.kind = $2 AND suggestion.state <> 'dismissed'
+		ORDER BY suggestion.id DESC LIMIT $3`, accession, kind, limit)
+}
+
 // Suggestion gives one suggestion about an item of the scope; archive.ErrNotFound.
 func (tx *Tx) Suggestion(ctx context.Context, s archive.Scope, id string) (archive.Suggestion, error) {
 	var p part
