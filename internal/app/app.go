@@ -22,6 +22,7 @@ import (
 	"zapis/internal/ingest"
 	"zapis/internal/job"
 	"zapis/internal/media"
+	"zapis/internal/note"
 	"zapis/internal/proof"
 	"zapis/internal/reading"
 	"zapis/internal/store"
@@ -80,6 +81,7 @@ type App struct {
 	Anchor   *anchor.Service // the transparency log
 	Proof    *proof.Service
 	Erase    *erase.Service
+	Note     *note.Service
 	Program  string // identifier of the software agent
 	Agent    string // identifier of who acts
 
@@ -227,6 +229,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if a.Erase, err = a.openErase(); err != nil {
+		return err
+	}
+	if err = a.openNote(); err != nil {
 		return err
 	}
 	if !o.Workers {

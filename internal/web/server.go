@@ -46,6 +46,7 @@ type Options struct {
 	Log     TransparencyLog // nil: the pages say that there is none
 	Proof   Statements      // nil: nothing was stated
 	Erase   Eraser          // nil: nothing can be erased here
+	Note    NoteRoom        // nil: no notes
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
 	Compartments Compartments
 	Origin  string          // under which people reach the workspace: https://archive.example, or http:// and a loopback address
