@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"zapis/internal/archive"
@@ -209,4 +210,98 @@ func (tx *Tx) KeysOf(ctx context.Context, entities []string) ([]ExternalKey, err
 	in(&p, "entity_id", entities)
 	p.add(` ORDER BY entity_id, source, key`)
 	return all(ctx, tx, func(s scanner) (k ExternalKey, err error) { err = s.Scan(&k.Source, &k.Key, &k.Entity); return k, err }, p.text.String(), p.args...)
+}
+
+// ForeignPlace is where a passage or the paper of a consent lies in an item that this archive does not hold.
+type ForeignPlace struct {
+	Subject  string // passage or consent
+	Item     string
+	From, To time.Duration
+	Page     int
+}
+
+// AddForeignPlaces adds such places.
+func (tx *Tx) AddForeignPlaces(ctx context.Context, places []ForeignPlace) error {
+	rows := make([][]any, len(places))
+	for i, p := range places {
+		rows[i] = []any{p.Subject, p.Item, p.From.Microseconds(), p.To.Microseconds(), p.Page}
+	}
+	if err := tx.insert(ctx, "foreign_place", "subject_id, item, from_us, to_us, page", rows); err != nil {
+		return fmt.Errorf("add foreign places: %w", err)
+	}
+	return nil
+}
+
+// ForeignPlaces gives such places by subject.
+func (tx *Tx) ForeignPlaces(ctx context.Context, subjects []string) (map[string]ForeignPlace, error) {
+	out := map[string]ForeignPlace{}
+	for chunk := range slices.Chunk(subjects, 500) {
+		var p part
+		p.add(`SELECT subject_id, item, from_us, to_us, page FROM foreign_place WHERE 1 = 1`)
+		in(&p, "subject_id", chunk)
+		found, err := all(ctx, tx, func(s scanner) (f ForeignPlace, err error) {
+			var from, to int64
+			err = s.Scan(&f.Subject, &f.Item, &from, &to, &f.Page)
+			f.From, f.To = time.Duration(from)*time.Microsecond, time.Duration(to)*time.Microsecond
+			return f, err
+		}, p.text.String(), p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("read foreign places: %w", err)
+		}
+		for _, f := range found {
+			out[f.Subject] = f
+		}
+	}
+	return out, nil
+}
+
+// EntitiesAfter gives a page of the entities of the scope by identifier, those among them that were merged into others.
+func (tx *Tx) EntitiesAfter(ctx context.Context, s archive.Scope, kinds []archive.EntityKind, compartment *string, after string, limit int) ([]archive.Entity, error) {
+	var p part
+	p.add(`SELECT `+entityColumns+` FROM entity e WHERE e.id > ?`, after)
+	in(&p, "e.kind", kinds)
+	p.addIf(compartment != nil, ` AND e.compartment = ?`, deref(compartment))
+	withinCatalogue(&p, s, "e.compartment")
+	p.add(` ORDER BY e.id LIMIT ?`, limit)
+	return all(ctx, tx, scanEntity, p.text.String(), p.args...)
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// HeldItems says which of some items lie within a scope.
+func (tx *Tx) HeldItems(ctx context.Context, s archive.Scope, items []string) (map[string]bool, error) {
+	return tx.seenItems(ctx, s, items)
+}
+
+// TakenIDs says which of some identifiers belong to something said in the catalogue, whoever may see it.
+func (tx *Tx) TakenIDs(ctx context.Context, ids []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, table := range []string{"claim", "finding", "merge", "passage", "consent"} {
+		for chunk := range slices.Chunk(ids, 500) {
+			var p part
+			p.add(`SELECT id FROM ` + table + ` WHERE 1 = 1`)
+			in(&p, "id", chunk)
+			found, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+			if err != nil {
+				return nil, fmt.Errorf("look up identifiers: %w", err)
+			}
+			for _, id := range found {
+				out[id] = true
+			}
+		}
+	}
+	return out, nil
+}
+
+// Exports gives the exports of an agent, the newest first, without what they contain.
+func (tx *Tx) Exports(ctx context.Context, by string, limit int) ([]Export, error) {
+	return all(ctx, tx, func(s scanner) (e Export, err error) {
+		err = s.Scan(&e.ID, &e.Kind, &e.Purpose, &e.Audience, at{&e.At}, &e.By, &e.LeftOut)
+		return e, err
+	}, `SELECT id, kind, purpose, audience, at, agent, left_out FROM export WHERE agent = $1 ORDER BY at DESC, id DESC LIMIT $2`, by, limit)
 }

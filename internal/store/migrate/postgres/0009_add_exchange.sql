@@ -61,3 +61,12 @@ CREATE TABLE import_claim (
     import_id TEXT COLLATE "C" NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX import_claim_import ON import_claim (import_id);
+
+-- Where passages and papers of consent that came from elsewhere lie in items that this archive does not hold.
+CREATE TABLE foreign_place (
+    subject_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    item TEXT COLLATE "C" NOT NULL CHECK (item <> ''),
+    from_us BIGINT NOT NULL DEFAULT 0 CHECK (from_us >= 0),
+    to_us BIGINT NOT NULL DEFAULT 0 CHECK (to_us >= from_us),
+    page BIGINT NOT NULL DEFAULT 0 CHECK (page >= 0)
+);
