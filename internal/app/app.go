@@ -21,6 +21,7 @@ import (
 	"zapis/internal/fixity"
 	"zapis/internal/ingest"
 	"zapis/internal/job"
+	"zapis/internal/knowledge"
 	"zapis/internal/media"
 	"zapis/internal/note"
 	"zapis/internal/proof"
@@ -81,9 +82,11 @@ type App struct {
 	Anchor   *anchor.Service // the transparency log
 	Proof    *proof.Service
 	Erase    *erase.Service
-	Note     *note.Service
-	Program  string // identifier of the software agent
-	Agent    string // identifier of who acts
+	// Identities is who stands behind the codes of the catalogue.
+	Identities *knowledge.Identities
+	Note       *note.Service
+	Program    string // identifier of the software agent
+	Agent      string // identifier of who acts
 
 	alone   bool
 	closers []io.Closer
@@ -232,6 +235,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = a.openNote(); err != nil {
+		return err
+	}
+	if err = a.openIdentities(); err != nil {
 		return err
 	}
 	if !o.Workers {

@@ -134,6 +134,9 @@ func Init(ctx context.Context, h *Home, o InitOptions) (vaultID, verifier string
 	if err := v.PutSecret(ctx, secretCheckpoint, []byte(signerText)); err != nil {
 		return "", "", err
 	}
+	if err := putIdentityKey(ctx, v); err != nil {
+		return "", "", err
+	}
 	so := store.Options{URL: h.DatabaseURL(), Logger: o.Logger}
 	if h.sqlite() {
 		so.Key = key

@@ -236,6 +236,11 @@ func (tx *Tx) Identity(ctx context.Context, entity string) (Identity, error) {
 	}, `SELECT entity_id, sealed, version, changed_at, changed_by FROM identity WHERE entity_id = $1`, entity)
 }
 
+// CountIdentities is how many records there are.
+func (tx *Tx) CountIdentities(ctx context.Context) (int64, error) {
+	return one(ctx, tx, value[int64], `SELECT COUNT(*) FROM identity`)
+}
+
 // PutIdentity adds the record of an entity (Version 1) or puts it in the place of the one before (Version); archive.ErrConflict if
 // somebody else did meanwhile.
 func (tx *Tx) PutIdentity(ctx context.Context, i Identity) error {
