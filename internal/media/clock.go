@@ -204,7 +204,7 @@ func (r *clockReader) decode(ctx context.Context, from, length float64, streams 
 		limit = max(limit, int64(s.area.w*s.area.h)*int64(max(length, r.duration, 60)/s.step+600)*2)
 	}
 	// The graph has to stand before the maps.
-	at := len(args) - 4*len(streams)
+	at := len(args) - 5*len(streams)
 	args = append(args[:at:at], append([]string{"-filter_complex", graph}, args[at:]...)...)
 	rep, err := r.t.run(ctx, call{
 		path: r.t.ffmpeg, name: "ffmpeg", args: args, feed: f, out: outs,

@@ -134,3 +134,27 @@ func (tx *Tx) CoverageSpan(ctx context.Context, s archive.Scope, q CoverageQuery
 	found, err := one(ctx, tx, func(s scanner) (v span, err error) { err = s.Scan(at{&v.first}, at{&v.last}); return v, err }, p.text.String(), p.args...)
 	return found.first, found.last, err
 }
+
+// CoveredCamera is when the recordings of a camera begin and end.
+type CoveredCamera struct {
+	Camera      string
+	First, Last time.Time // beginning of the first, end of the one that ends last
+	Items       int
+}
+
+// CoveredCameras gives the cameras of items of the scope that begin within the query's times, by name.
+func (tx *Tx) CoveredCameras(ctx context.Context, s archive.Scope, q CoverageQuery) ([]CoveredCamera, error) {
+	var p part
+	p.add(`SELECT item.camera, MIN(item.recorded_at), MAX(item.recorded_at + item.duration), COUNT(*) FROM item
+		WHERE item.recorded_at IS NOT NULL AND item.duration > 0`)
+	p.addIf(!q.From.IsZero(), ` AND item.sort_at >= ?`, us(q.From))
+	p.addIf(!q.To.IsZero(), ` AND item.sort_at < ?`, us(q.To))
+	in(&p, "item.camera", q.Cameras)
+	in(&p, "item.accession_id", q.Accessions)
+	inSight(&p, s)
+	p.add(` GROUP BY item.camera ORDER BY item.camera`)
+	return all(ctx, tx, func(s scanner) (c CoveredCamera, err error) {
+		err = s.Scan(&c.Camera, at{&c.First}, at{&c.Last}, &c.Items)
+		return c, err
+	}, p.text.String(), p.args...)
+}

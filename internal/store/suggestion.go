@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"zapis/internal/archive"
@@ -100,6 +101,38 @@ func (tx *Tx) SuggestionValues(ctx context.Context, accession, kind string, limi
 	return all(ctx, tx, value[[]byte], `SELECT suggestion.value FROM suggestion JOIN item ON item.id = suggestion.item_id
 		WHERE item.accession_id = $1 AND item.state <> 'erased' AND suggestion.kind = $2 AND suggestion.state <> 'dismissed'
 		ORDER BY suggestion.id DESC LIMIT $3`, accession, kind, limit)
+}
+
+// ConfirmedValues gives the values of confirmed suggestions of a kind by item, for items of the scope.
+func (tx *Tx) ConfirmedValues(ctx context.Context, s archive.Scope, kind string, items []string) (map[string][]byte, error) {
+	type row struct {
+		item  string
+		value []byte
+	}
+	out := map[string][]byte{}
+	for chunk := range slices.Chunk(items, 250) {
+		var p part
+		p.add(`SELECT suggestion.item_id, suggestion.value FROM suggestion JOIN item ON item.id = suggestion.item_id
+			WHERE suggestion.state = 'confirmed' AND suggestion.kind = ?`, kind)
+		in(&p, "suggestion.item_id", chunk)
+		inSight(&p, s)
+		p.add(` ORDER BY suggestion.id`)
+		found, err := all(ctx, tx, func(s scanner) (r row, err error) { err = s.Scan(&r.item, &r.value); return r, err }, p.text.String(), p.args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			out[r.item] = r.value
+		}
+	}
+	return out, nil
+}
+
+// WithoutSuggestion gives items with a picture that no program has looked at for a kind of suggestion, or found nothing in, by
+// identifier after the given one. It is for programs that catch up, not for readers.
+func (tx *Tx) WithoutSuggestion(ctx context.Context, kind, after string, limit int) ([]string, error) {
+	return all(ctx, tx, value[string], `SELECT id FROM item WHERE kind = 'video' AND state IN ('browsable', 'ready') AND id > $1
+		AND NOT EXISTS (SELECT 1 FROM suggestion WHERE suggestion.item_id = item.id AND suggestion.kind = $2) ORDER BY id LIMIT $3`, after, kind, limit)
 }
 
 // Suggestion gives one suggestion about an item of the scope; archive.ErrNotFound.
