@@ -29,6 +29,7 @@ type Token struct {
 	Stem       string // what is compared
 	Start, End int    // bytes of the text
 	Pos        int    // counted from 0; a word stands at the position after the one before it
+	Whole      bool   // a word written with hyphens or the like, as one; its parts follow as tokens of their own, from the same position
 }
 
 // Span is a part of a text, in bytes.
@@ -90,6 +91,7 @@ type analyzer struct {
 	known map[string][]string
 	word  []rune
 	parts []piece
+	out   []Token
 }
 
 var pool = sync.Pool{New: func() any { return &analyzer{known: map[string][]string{}} }}
@@ -177,7 +179,7 @@ func (a *analyzer) emit(out []Token, pos int) ([]Token, int) {
 		whole := b.String()
 		if utf8.RuneCountInString(whole) <= maxWord {
 			for _, s := range a.stems(whole, tr) {
-				out = append(out, Token{Text: whole, Stem: s, Start: parts[0].start, End: parts[len(parts)-1].end, Pos: pos})
+				out = append(out, Token{Text: whole, Stem: s, Start: parts[0].start, End: parts[len(parts)-1].end, Pos: pos, Whole: true})
 			}
 		}
 	}
@@ -444,4 +446,18 @@ func (a *analyzer) stems(word string, tr traits) []string {
 	}
 	a.known[strings.Clone(key)] = out
 	return out
+}
+
+// Each gives the tokens of a text one after the other.
+func Each(text string) func(yield func(Token) bool) {
+	return func(yield func(Token) bool) {
+		a := pool.Get().(*analyzer)
+		defer pool.Put(a)
+		a.out = a.tokens(text, a.out[:0])
+		for _, t := range a.out {
+			if !yield(t) {
+				return
+			}
+		}
+	}
 }

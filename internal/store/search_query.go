@@ -41,6 +41,7 @@ const (
 	HasDifficulty = "difficulty"
 	HasAuthor     = "author" // agents
 	HasThing      = "thing"  // Values: clock, copies, notes, transcript, ocr, date
+	HasName       = "name"   // the document is a name
 	HasNothing    = "nothing"
 )
 
@@ -454,6 +455,8 @@ func (w writer) condition(p *part, c Condition, depth int) error {
 			p.add(` OR ` + text)
 		}
 		p.add(`)`)
+	case HasName:
+		p.add(`d.name = 1`)
 	case HasNothing:
 		p.add(`1 = 0`)
 	default:
@@ -531,4 +534,82 @@ func (tx *Tx) NamesFrom(ctx context.Context, s archive.Scope, keys []string, lim
 		return nil, fmt.Errorf("find names: %w", err)
 	}
 	return hits, nil
+}
+
+// SoundFrom gives the indexed words that begin as the beginning of a word sounds, in order, up to limit; of the whole archive, as with
+// SoundAlike.
+func (tx *Tx) SoundFrom(ctx context.Context, begun string, limit int) ([]string, error) {
+	keys := language.WordKeys(begun)
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	p := &part{}
+	p.add(`SELECT DISTINCT term FROM search_fold WHERE 1 = 0`)
+	for _, k := range keys {
+		p.add(` OR fold >= ? AND fold < ?`, k, beyond(k))
+	}
+	p.add(` ORDER BY term LIMIT ?`, limit)
+	out, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+	if err != nil {
+		return nil, fmt.Errorf("find words by sound: %w", err)
+	}
+	return out, nil
+}
+
+// TermsLike gives the indexed words that may be within a distance of letters from a word: those that begin alike, or alike but for a letter
+// put in, taken out, replaced or exchanged, and are about as long. Of the whole archive, as with SoundAlike.
+func (tx *Tx) TermsLike(ctx context.Context, word string, distance int) ([]string, error) {
+	r := []rune(word)
+	if len(r) < 3 {
+		return nil, nil
+	}
+	p := &part{}
+	p.add(`SELECT DISTINCT term FROM search_term WHERE length(term) BETWEEN ? AND ? AND (1 = 0`, len(r)-distance, len(r)+distance)
+	begins := []string{string(r[:1]), string(r[1:3]), string([]rune{r[1], r[0]})}
+	for _, b := range begins {
+		p.add(` OR term >= ? AND term < ?`, b, beyond(b))
+	}
+	// Another first letter, or one put before.
+	for _, alphabet := range []string{"абвгдежзийклмнопрстуфхцчшщыэюяіїєґ", "abcdefghijklmnopqrstuvwxyz"} {
+		if !strings.ContainsRune(alphabet, r[0]) {
+			continue
+		}
+		for _, l := range alphabet {
+			b := string([]rune{l, r[1], r[2]})
+			p.add(` OR term >= ? AND term < ?`, b, beyond(b))
+			b = string([]rune{l, r[0], r[1]})
+			p.add(` OR term >= ? AND term < ?`, b, beyond(b))
+		}
+	}
+	p.add(`) ORDER BY term LIMIT 50000`)
+	out, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+	if err != nil {
+		return nil, fmt.Errorf("find words by spelling: %w", err)
+	}
+	return out, nil
+}
+
+// CameraPlace says that the catalogue has a camera of a label in a facility.
+type CameraPlace struct{ Label, Facility, Code string }
+
+// CameraPlaces gives the facilities of cameras by the labels of these, as far as claims within the scope say so.
+func (tx *Tx) CameraPlaces(ctx context.Context, s archive.Scope, labels []string) (out []CameraPlace, err error) {
+	for chunk := range slices.Chunk(labels, 250) {
+		p := &part{}
+		p.add(`SELECT DISTINCT l.value, f.id, f.code FROM claim l JOIN claim c ON c.entity_id = l.entity_id AND c.property = 'facility' AND c.retracted_at IS NULL
+			JOIN entity f ON f.id = c.ref_id WHERE l.property = 'label' AND length(l.value) <= 200 AND l.retracted_at IS NULL`)
+		in(p, "l.value", chunk)
+		withinClaims(p, s, "l")
+		withinClaims(p, s, "c")
+		p.add(` ORDER BY 1, 2`)
+		found, err := all(ctx, tx, func(r scanner) (c CameraPlace, err error) {
+			err = r.Scan(&c.Label, &c.Facility, &c.Code)
+			return c, err
+		}, p.text.String(), p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("find places of cameras: %w", err)
+		}
+		out = append(out, found...)
+	}
+	return out, nil
 }
