@@ -303,6 +303,9 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 			return fail(err)
 		}
 	}
+	if err := tx.eraseCopies(ctx, item); err != nil {
+		return fail(err)
+	}
 	if err := tx.eraseSuggestions(ctx, item); err != nil {
 		return fail(err)
 	}
