@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"zapis/internal/custody"
 	"zapis/internal/job"
 	"zapis/internal/media"
+	"zapis/internal/media/fingerprint"
 	"zapis/internal/store"
 	"zapis/internal/vault"
 	"zapis/internal/vault/record"
@@ -26,6 +28,7 @@ type Media interface {
 	PDF(ctx context.Context, src media.Source, p media.Probe) (media.PDF, error)
 	Frames(ctx context.Context, src media.Source, p media.Probe) (media.Frames, media.Report, error)
 	Clock(ctx context.Context, src media.Source, p media.Probe, o media.ClockOptions) (media.Clock, error)
+	Fingerprint(ctx context.Context, src media.Source, p media.Probe, w io.Writer, beat func(seconds float64)) ([]fingerprint.Run, media.Report, error)
 	CanRead() bool // writing: otherwise nobody is asked to read clocks
 }
 
@@ -82,6 +85,7 @@ func (s *Service) Register(j *job.Jobs) {
 	job.Register(j, s.Full)
 	job.Register(j, s.Frames)
 	job.Register(j, s.Clock)
+	job.Register(j, s.Fingerprint)
 }
 
 // Codes of why nothing, or not everything, could be derived of an item; they stand in Item.Reason and are put into plain

@@ -76,6 +76,11 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 			if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Frames{Item: item.ID}, job.Opts{Unique: true}); err != nil {
 				return err
 			}
+			if p.name == fullPass.name {
+				if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Fingerprint{Item: item.ID}, job.Opts{Unique: true}); err != nil {
+					return err
+				}
+			}
 			if s.o.Media.CanRead() {
 				if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Clock{Item: item.ID}, job.Opts{Unique: true}); err != nil {
 					return err
@@ -94,8 +99,10 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 		if reason != "" && !p.beside {
 			events = append(events, s.failure(p, item.ID, reason, a))
 		}
-		_, err = s.o.Custody.Record(ctx, tx, events...)
-		return err
+		if _, err = s.o.Custody.Record(ctx, tx, events...); err != nil || m.after == nil {
+			return err
+		}
+		return m.after(ctx, tx)
 	})
 	switch {
 	case err == nil:

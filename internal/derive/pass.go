@@ -70,6 +70,8 @@ type made struct {
 	reason      string
 	full        bool // the full pass has something to do
 	frames      bool // there are frames to be listed
+	// after is done at the end of the transaction, when the custody record holds the events.
+	after func(ctx context.Context, tx *store.Tx) error
 }
 
 // seal seals one derivative into the task's batch.

@@ -46,6 +46,22 @@ type Clock struct {
 // Kind implements Args.
 func (Clock) Kind() string { return "clock" }
 
+// Fingerprint makes the fingerprint of the footage of one item.
+type Fingerprint struct {
+	Item string `json:"item"`
+}
+
+// Kind implements Args.
+func (Fingerprint) Kind() string { return "fingerprint" }
+
+// Match looks for other recordings of the footage of one item, by its fingerprint.
+type Match struct {
+	Item string `json:"item"`
+}
+
+// Kind implements Args.
+func (Match) Kind() string { return "match" }
+
 // Fixity is a fixity check.
 type Fixity struct {
 	Scope string `json:"scope"`

@@ -158,7 +158,7 @@ func (j *Jobs) options(a Args, o Opts) *river.InsertOpts {
 	out := &river.InsertOpts{Priority: o.Priority, MaxAttempts: j.o.MaxAttempts, ScheduledAt: o.At}
 	if out.Priority == 0 {
 		// A whole accession is to be browsable before the first item gets its working copy.
-		out.Priority = map[string]int{Quick{}.Kind(): 1, Fixity{}.Kind(): 2, Frames{}.Kind(): 2, Clock{}.Kind(): 4}[a.Kind()]
+		out.Priority = map[string]int{Quick{}.Kind(): 1, Fixity{}.Kind(): 2, Frames{}.Kind(): 2, Clock{}.Kind(): 4, Fingerprint{}.Kind(): 4, Match{}.Kind(): 4}[a.Kind()]
 		if out.Priority == 0 {
 			out.Priority = 3
 		}
@@ -171,6 +171,10 @@ func (j *Jobs) options(a Args, o Opts) *river.InsertOpts {
 	case Frames:
 		out.Tags = []string{v.Item}
 	case Clock:
+		out.Tags = []string{v.Item}
+	case Fingerprint:
+		out.Tags = []string{v.Item}
+	case Match:
 		out.Tags = []string{v.Item}
 	}
 	if o.Unique {
