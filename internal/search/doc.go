@@ -5,5 +5,8 @@
 // engines; and that a question that is not understood, too long or too wide is refused in words and not answered in part. What is cut off
 // is said: counts end at 3,000, of which the newest are ranked.
 //
+// Words that people look for name people: they stand in no address, no error and no logger. A question lives under a random identifier in the
+// memory of the process for some hours, and for its asker only.
+//
 // It does not decide who sees what, keeps no history of what was asked, and records no events: looking for something is not looking at it.
 package search

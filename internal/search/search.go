@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"zapis/internal/archive"
@@ -22,7 +23,12 @@ type Options struct {
 }
 
 // Service is the activity. It is safe for concurrent use.
-type Service struct{ o Options }
+type Service struct {
+	o Options
+
+	mu    sync.Mutex
+	asked map[string]asked
+}
 
 // New makes the activity.
 func New(o Options) (*Service, error) {
@@ -38,7 +44,7 @@ func New(o Options) (*Service, error) {
 	if o.NewID == nil {
 		o.NewID = archive.NewID
 	}
-	return &Service{o: o}, nil
+	return &Service{o: o, asked: map[string]asked{}}, nil
 }
 
 func (s *Service) now() time.Time { return s.o.Now().UTC().Truncate(time.Microsecond) }

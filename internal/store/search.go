@@ -558,7 +558,7 @@ func (tx *Tx) takeOut(ctx context.Context, gone []docRow, kept map[string]bool) 
 		}
 	}
 	if anew {
-		return tx.reindex(ctx)
+		return tx.reindex(ctx, nil)
 	}
 	return tx.dropTerms(ctx, terms)
 }
@@ -593,7 +593,8 @@ func (tx *Tx) dropTerms(ctx context.Context, terms map[string]bool) error {
 }
 
 // reindex makes the words of all documents anew from their texts.
-func (tx *Tx) reindex(ctx context.Context) error {
+func (tx *Tx) reindex(ctx context.Context, report func(done int64)) error {
+	var done int64
 	statements := []string{`DELETE FROM search_index`}
 	if tx.db.sqlite != nil {
 		statements[0] = `INSERT INTO search_index (search_index) VALUES ('delete-all')`
@@ -643,6 +644,9 @@ func (tx *Tx) reindex(ctx context.Context) error {
 		}
 		if _, err := tx.exec(ctx, `UPDATE search_doc SET analyzer = $1 WHERE n BETWEEN $2 AND $3`, language.Version, rows[0].n, after); err != nil {
 			return err
+		}
+		if done += int64(len(rows)); report != nil {
+			report(done)
 		}
 	}
 }
