@@ -38,7 +38,7 @@ func TestSchemaHoldsTogether(t *testing.T) {
 				t.Errorf("%s.%s identifies, but only persons are protected", k.Kind, p.Name)
 			}
 		}
-		for _, name := range slices.Concat(k.Title, k.Required) {
+		for _, name := range slices.Concat(k.Title, k.Required, k.Brief) {
 			if !seen[name] {
 				t.Errorf("%s: title or requirement %s is no property", k.Kind, name)
 			}

@@ -71,6 +71,7 @@ type Kind struct {
 	FtM        string   // schema of FollowTheMoney
 	Relation   bool     // it ties other entities together and has no page of its own
 	Required   []string // without these it is an open question
+	Brief      []string // what tells it apart in a list, beside its title
 }
 
 // Property gives a property by name.
@@ -122,70 +123,70 @@ func ref(name string, to []archive.EntityKind, o ...option) Property {
 func to(kinds ...archive.EntityKind) []archive.EntityKind { return kinds }
 
 var kinds = []Kind{
-	{Kind: Incident, Prefix: "I", FtM: "Event", Title: []string{"title"}, Required: []string{"date", "place"}, Properties: []Property{
+	{Kind: Incident, Prefix: "I", FtM: "Event", Title: []string{"title"}, Required: []string{"date", "place"}, Brief: []string{"date", "place", "facility", "status"}, Properties: []Property{
 		prop("title", TypeName, ftm("name")), prop("summary", TypeText, ftm("summary")), prop("date", TypeDate, ftm("date")),
 		ref("place", to(Location), many, ftm("location")), ref("facility", to(Facility), many, ftm("involved")), term("status", "incident-status", ftm("status")),
 		prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Act, Prefix: "A", FtM: "Event", Title: []string{"type", "description"}, Required: []string{"incident", "type", "date", "place"}, Properties: []Property{
+	{Kind: Act, Prefix: "A", FtM: "Event", Title: []string{"type", "description"}, Required: []string{"incident", "type", "date", "place"}, Brief: []string{"date", "place", "description"}, Properties: []Property{
 		ref("incident", to(Incident)), term("type", "act", ftm("keywords")), prop("date", TypeDate, ftm("date")), ref("place", to(Location, Room, Facility), many, ftm("location")),
 		prop("description", TypeText, ftm("description")), term("method", "method", many), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Involvement, Prefix: "V", FtM: "UnknownLink", Relation: true, Title: []string{"role"}, Required: []string{"act", "person", "role"}, Properties: []Property{
+	{Kind: Involvement, Prefix: "V", FtM: "UnknownLink", Relation: true, Title: []string{"role"}, Required: []string{"act", "person", "role"}, Brief: []string{"act", "person", "degree"}, Properties: []Property{
 		ref("act", to(Act), ftm("object")), ref("person", to(Person, Agency), ftm("subject")), term("role", "role", ftm("role")), term("degree", "degree", ftm("status")),
 		prop("note", TypeText, many, ftm("summary")),
 	}},
-	{Kind: Outcome, Prefix: "U", FtM: "Event", Title: []string{"type", "description"}, Required: []string{"act", "type"}, Properties: []Property{
+	{Kind: Outcome, Prefix: "U", FtM: "Event", Title: []string{"type", "description"}, Required: []string{"act", "type"}, Brief: []string{"person", "date"}, Properties: []Property{
 		ref("act", to(Act)), ref("person", to(Person, Agency), ftm("involved")), term("type", "outcome", ftm("keywords")), prop("date", TypeDate, ftm("date")),
 		prop("description", TypeText, ftm("description")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Order, Prefix: "R", FtM: "UnknownLink", Relation: true, Title: []string{"type", "words"}, Required: []string{"act", "giver"}, Properties: []Property{
+	{Kind: Order, Prefix: "R", FtM: "UnknownLink", Relation: true, Title: []string{"type", "words"}, Required: []string{"act", "giver"}, Brief: []string{"giver", "receiver", "date"}, Properties: []Property{
 		ref("act", to(Act)), ref("giver", to(Person, Agency), ftm("subject")), ref("receiver", to(Person, Agency), many, ftm("object")), term("type", "order", ftm("role")),
 		prop("words", TypeText, ftm("summary")), prop("date", TypeDate, ftm("date")), prop("note", TypeText, many),
 	}},
-	{Kind: Person, Prefix: "P", FtM: "Person", Title: []string{"name", "alias", "code-name"}, Properties: []Property{
+	{Kind: Person, Prefix: "P", FtM: "Person", Title: []string{"name", "alias", "code-name"}, Brief: []string{"status", "code-name"}, Properties: []Property{
 		prop("name", TypeName, many, identifies, ftm("name")), prop("alias", TypeName, many, identifies, ftm("alias")), prop("code-name", TypeName, many, ftm("weakAlias")),
 		prop("birth-date", TypeDate, identifies, ftm("birthDate")), term("sex", "sex", ftm("gender")), term("status", "person-status", many, ftm("topics")),
 		prop("nationality", TypeName, many, identifies, ftm("nationality")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Agency, Prefix: "O", FtM: "PublicBody", Title: []string{"name", "alias"}, Properties: []Property{
+	{Kind: Agency, Prefix: "O", FtM: "PublicBody", Title: []string{"name", "alias"}, Brief: []string{"type", "parent"}, Properties: []Property{
 		prop("name", TypeName, many, ftm("name")), prop("alias", TypeName, many, ftm("alias")), ref("parent", to(Agency), ftm("parent")), term("type", "agency", ftm("classification")),
 		prop("country", TypeName, ftm("country")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Facility, Prefix: "F", FtM: "Organization", Title: []string{"name", "alias"}, Properties: []Property{
+	{Kind: Facility, Prefix: "F", FtM: "Organization", Title: []string{"name", "alias"}, Brief: []string{"type", "region", "agency"}, Properties: []Property{
 		prop("name", TypeName, many, ftm("name")), prop("alias", TypeName, many, ftm("alias")), ref("agency", to(Agency), ftm("parent")), term("type", "place-kind", ftm("classification")),
 		ref("location", to(Location), ftm("addressEntity")), prop("region", TypeName, ftm("jurisdiction")), prop("country", TypeName, ftm("country")),
 		prop("opened", TypeDate, ftm("incorporationDate")), prop("closed", TypeDate, ftm("dissolutionDate")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Room, Prefix: "M", FtM: "Address", Title: []string{"name", "description"}, Required: []string{"facility"}, Properties: []Property{
+	{Kind: Room, Prefix: "M", FtM: "Address", Title: []string{"name", "description"}, Required: []string{"facility"}, Brief: []string{"facility"}, Properties: []Property{
 		ref("facility", to(Facility)), prop("name", TypeName, ftm("name")), prop("description", TypeText, ftm("summary")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Camera, Prefix: "C", FtM: "Thing", Title: []string{"label", "description"}, Required: []string{"facility"}, Properties: []Property{
+	{Kind: Camera, Prefix: "C", FtM: "Thing", Title: []string{"label", "description"}, Required: []string{"facility"}, Brief: []string{"facility", "room"}, Properties: []Property{
 		ref("facility", to(Facility)), ref("room", to(Room)), prop("label", TypeName, many, ftm("name")), prop("description", TypeText, ftm("summary")),
 		prop("clock-offset", TypeDuration), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Posting, Prefix: "T", FtM: "Employment", Relation: true, Title: []string{"position", "rank"}, Required: []string{"person"}, Properties: []Property{
+	{Kind: Posting, Prefix: "T", FtM: "Employment", Relation: true, Title: []string{"position", "rank"}, Required: []string{"person"}, Brief: []string{"person", "facility", "agency", "from", "to"}, Properties: []Property{
 		ref("person", to(Person), ftm("employee")), ref("agency", to(Agency), ftm("employer")), ref("facility", to(Facility), ftm("employer")),
 		prop("position", TypeName, ftm("role")), prop("rank", TypeName, ftm("summary")), prop("from", TypeDate, ftm("startDate")), prop("to", TypeDate, ftm("endDate")),
 		prop("note", TypeText, many),
 	}},
-	{Kind: Location, Prefix: "L", FtM: "Address", Title: []string{"name", "region", "geo"}, Properties: []Property{
+	{Kind: Location, Prefix: "L", FtM: "Address", Title: []string{"name", "region", "geo"}, Brief: []string{"region", "country", "precision"}, Properties: []Property{
 		prop("geo", TypeGeo), term("precision", "precision"), prop("name", TypeName, many, ftm("full")), prop("country", TypeName, ftm("country")),
 		prop("region", TypeName, ftm("region")), term("kind", "place-kind"), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Testimony, Prefix: "S", FtM: "Document", Title: []string{"title"}, Properties: []Property{
+	{Kind: Testimony, Prefix: "S", FtM: "Document", Title: []string{"title"}, Brief: []string{"date", "language"}, Properties: []Property{
 		prop("title", TypeName, ftm("title")), prop("date", TypeDate, ftm("date")), ref("place", to(Location)), prop("interviewer", TypeCode),
 		prop("language", TypeLang, many, ftm("language")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Document, Prefix: "D", FtM: "Document", Title: []string{"title"}, Properties: []Property{
+	{Kind: Document, Prefix: "D", FtM: "Document", Title: []string{"title"}, Brief: []string{"date", "publisher"}, Properties: []Property{
 		prop("title", TypeName, ftm("title")), prop("item", TypeItem), prop("date", TypeDate, ftm("date")), prop("publisher", TypeName, ftm("publisher")),
 		prop("url", TypeURL, many, ftm("sourceUrl")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Article, Prefix: "N", FtM: "Article", Title: []string{"title", "outlet"}, Properties: []Property{
+	{Kind: Article, Prefix: "N", FtM: "Article", Title: []string{"title", "outlet"}, Brief: []string{"outlet", "date"}, Properties: []Property{
 		prop("title", TypeName, ftm("title")), prop("outlet", TypeName, ftm("publisher")), prop("date", TypeDate, ftm("publishedAt")), prop("url", TypeURL, many, ftm("sourceUrl")),
 		prop("lang", TypeLang, ftm("language")), prop("archived-url", TypeURL, many), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Relation, Prefix: "E", FtM: "UnknownLink", Relation: true, Title: []string{"type"}, Required: []string{"from", "to", "type"}, Properties: []Property{
+	{Kind: Relation, Prefix: "E", FtM: "UnknownLink", Relation: true, Title: []string{"type"}, Required: []string{"from", "to", "type"}, Brief: []string{"from", "to"}, Properties: []Property{
 		ref("from", nil, ftm("subject")), ref("to", nil, ftm("object")), term("type", "relation", ftm("role")), prop("from-date", TypeDate, ftm("startDate")),
 		prop("to-date", TypeDate, ftm("endDate")), prop("note", TypeText, many, ftm("summary")),
 	}},
