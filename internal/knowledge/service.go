@@ -15,9 +15,9 @@ import (
 type Options struct {
 	DB      *store.DB
 	Custody *custody.Recorder
-	Now     func() time.Time            // nil: time.Now
+	Now     func() time.Time           // nil: time.Now
 	NewID   func(prefix string) string // nil: archive.NewID
-	Logger  *slog.Logger                // nil: silent
+	Logger  *slog.Logger               // nil: silent
 }
 
 // Service is the room. It is safe for concurrent use.

@@ -1,5 +1,0 @@
-package knowledge
-
-import "errors"
-
-var errBuilding = errors.New("knowledge: not built yet")
