@@ -78,6 +78,7 @@ func TestRealProgramsAndQueue(t *testing.T) {
 		s := r.service()
 		s.o.Media, s.o.Jobs = programs, jobs
 		s.Register(jobs)
+		job.Register(jobs, func(context.Context, job.Job[job.Match]) error { return nil }) // another room's
 		r.write(func(tx *store.Tx) error {
 			for _, id := range ids {
 				if err := jobs.EnqueueTx(t.Context(), tx, job.Quick{Item: id}, job.Opts{}); err != nil {
@@ -97,8 +98,8 @@ func TestRealProgramsAndQueue(t *testing.T) {
 			reason string
 			kinds  []string
 		}{
-			{"clip", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical", "frames"}},
-			{"cut", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical", "frames"}},
+			{"clip", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical", "frames", DerivativeFingerprint}},
+			{"cut", archive.ItemReady, "", []string{"still", "storyboard", "proxy", "lanes", "technical", "frames", DerivativeFingerprint}},
 			{"sound", archive.ItemReady, "", []string{"proxy", "lanes", "technical"}},
 			{"picture", archive.ItemReady, "", []string{"still", "technical"}},
 			{"text", archive.ItemExplained, ReasonNotMedia, []string{"technical"}},
@@ -135,8 +136,8 @@ func TestRealProgramsAndQueue(t *testing.T) {
 			}
 		}
 		counts, err := jobs.Counts(t.Context())
-		// Three full passes, and the frames and clocks of two films.
-		if err != nil || counts[job.Completed] != int64(len(material))+3+4 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
+		// Three full passes, and the frames, clocks, fingerprints and matches of two films.
+		if err != nil || counts[job.Completed] != int64(len(material))+3+8 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
 			t.Errorf("jobs %v: %v", counts, err)
 		}
 	})

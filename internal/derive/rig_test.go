@@ -290,6 +290,10 @@ func (q *fakeQueue) EnqueueTx(ctx context.Context, tx *store.Tx, a job.Args, _ j
 		return tx.SetSetting(ctx, "beside."+v.Item, "frames")
 	case job.Clock:
 		return tx.SetSetting(ctx, "clock."+v.Item, "clock")
+	case job.Fingerprint:
+		return tx.SetSetting(ctx, "fingerprint."+v.Item, "fingerprint")
+	case job.Match:
+		return tx.SetSetting(ctx, "match."+v.Item, "match")
 	}
 	return errors.New("only passes over items are asked for")
 }
@@ -309,22 +313,25 @@ func (q *fakeQueue) Progress(_ context.Context, _ interface{ Ref() int64 }, _ st
 
 // fakeMedia gives what it is told, after reading the source as the programs would.
 type fakeMedia struct {
-	clock     media.Clock
-	clockErr  error
-	clockAsk  media.ClockOptions
-	unread    bool // tesseract is not there
-	framesErr error
-	probe     media.Probe
-	probeErr  error
-	quickErr  error
-	fullErr   error
-	imageErr  error
-	proxy     []byte
-	half      bool // the proxy ends in the middle, as when a decoder is killed
-	lie       bool // the report speaks of more bytes than came
-	hold      chan struct{}
-	calls     int
-	mu        sync.Mutex
+	clock      media.Clock
+	clockErr   error
+	clockAsk   media.ClockOptions
+	unread     bool // tesseract is not there
+	framesErr  error
+	printErr   error
+	printed    []string // how each thing of which a fingerprint was made begins
+	printShort bool
+	probe      media.Probe
+	probeErr   error
+	quickErr   error
+	fullErr    error
+	imageErr   error
+	proxy      []byte
+	half       bool // the proxy ends in the middle, as when a decoder is killed
+	lie        bool // the report speaks of more bytes than came
+	hold       chan struct{}
+	calls      int
+	mu         sync.Mutex
 }
 
 var tool = media.Tool{Name: "ffmpeg", Version: "5.1"}
