@@ -35,6 +35,7 @@ type cli struct {
 	Worker     workerCmd     `cmd:"" help:"Make stills and working copies, and check fixity, as jobs come."`
 	Serve      serveCmd      `cmd:"" help:"Serve the workspace."`
 	Account    accountCmd    `cmd:"" help:"List accounts and make sign-in links."`
+	Search     searchCmd     `cmd:"" help:"Find what the archive holds; see docs/design/search.md for the query language."`
 	Item       itemCmd       `cmd:"" help:"List, show and extract items."`
 	Custody    custodyCmd    `cmd:"" help:"Show, export and verify the custody record."`
 	Log        logCmd        `cmd:"" help:"Keep, publish and check the transparency log."`

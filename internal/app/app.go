@@ -26,6 +26,7 @@ import (
 	"zapis/internal/note"
 	"zapis/internal/proof"
 	"zapis/internal/reading"
+	"zapis/internal/search"
 	"zapis/internal/store"
 	"zapis/internal/tlog"
 	"zapis/internal/vault"
@@ -85,6 +86,7 @@ type App struct {
 	// Identities is who stands behind the codes of the catalogue.
 	Identities *knowledge.Identities
 	Note       *note.Service
+	Search     *search.Service
 	Program    string // identifier of the software agent
 	Agent      string // identifier of who acts
 
@@ -238,6 +240,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = a.openIdentities(); err != nil {
+		return err
+	}
+	if err = a.openSearch(o.Workers); err != nil {
 		return err
 	}
 	if !o.Workers {

@@ -47,6 +47,7 @@ type Options struct {
 	Proof   Statements      // nil: nothing was stated
 	Erase   Eraser          // nil: nothing can be erased here
 	Note    NoteRoom        // nil: no notes
+	Search       SearchRoom      // nil: nothing can be searched here
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
 	Compartments Compartments
 	Origin  string          // under which people reach the workspace: https://archive.example, or http:// and a loopback address
