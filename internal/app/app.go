@@ -22,6 +22,7 @@ import (
 	"zapis/internal/ingest"
 	"zapis/internal/job"
 	"zapis/internal/knowledge"
+	"zapis/internal/machine"
 	"zapis/internal/media"
 	"zapis/internal/note"
 	"zapis/internal/proof"
@@ -84,9 +85,11 @@ type App struct {
 	Proof    *proof.Service
 	Erase    *erase.Service
 	// Identities is who stands behind the codes of the catalogue.
+	Knowledge  *knowledge.Service // the catalogue
 	Identities *knowledge.Identities
 	Note       *note.Service
 	Search     *search.Service
+	Machine    *machine.Service
 	Program    string // identifier of the software agent
 	Agent      string // identifier of who acts
 
@@ -234,6 +237,12 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if a.Erase, err = a.openErase(); err != nil {
+		return err
+	}
+	if err = a.openMachine(); err != nil {
+		return err
+	}
+	if err = a.openKnowledge(); err != nil {
 		return err
 	}
 	if err = a.openNote(); err != nil {

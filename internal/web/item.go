@@ -41,6 +41,9 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 	if v.Erase, err = s.eraseForm(r, p.Item.Item); err != nil {
 		return err
 	}
+	if v.Clock, err = s.clockPanel(r, p.Item.Item); err != nil {
+		return err
+	}
 	for _, a := range p.Anomalies {
 		v.Anomalies = append(v.Anomalies, template.Anomaly(a))
 	}

@@ -29,8 +29,8 @@ var files embed.FS
 
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
-	"accession", "accessions", "archive", "away", "custody", "erasures", "error", "health", "item", "jobs", "me", "people", "proof",
-	"setup", "sign_in", "sign_in_link",
+	"accession", "accessions", "archive", "away", "coverage", "custody", "erasures", "error", "findings", "health", "identity", "item", "jobs", "me", "people", "proof",
+	"setup", "sign_in", "sign_in_link", "testimonies", "testimony", "withdraw",
 }
 
 // ErrPage: no page of that name, or one that does not draw.
@@ -212,5 +212,5 @@ var Icons = []string{
 	"archive", "accessions", "jobs", "health", "people", "me", "away", "look", "cover", "grey", "blur", "sound", "mute",
 	"play", "pause", "back", "on", "smaller", "larger", "grid", "list", "search", "check", "clock", "half", "flag",
 	"lock", "warn", "key", "out", "film", "audio", "image", "document", "unknown", "down", "received", "sealed",
-	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot",
+	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "coverage",
 }

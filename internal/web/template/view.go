@@ -88,11 +88,12 @@ type Item struct {
 	Anomalies            []Anomaly
 	Copies               []Copy
 	Derivatives          []Derivative
-	Chain                []Step     // oldest first; runs of the same act folded
-	ChainMore            int        // acts not shown here
-	Visit                string     // identifier of this visit, which every request for bytes carries
-	Seal                 *Seal      // of its accession, if it was sealed with it
-	Erase                *EraseForm // nil: the person may not ask for its erasure
+	Chain                []Step      // oldest first; runs of the same act folded
+	ChainMore            int         // acts not shown here
+	Visit                string      // identifier of this visit, which every request for bytes carries
+	Seal                 *Seal       // of its accession, if it was sealed with it
+	Erase                *EraseForm  // nil: the person may not ask for its erasure
+	Clock                *ClockPanel // nil: none was read
 }
 
 // Anomaly is something odd about an item: a code as in the keys anomaly.*, and figures.
