@@ -84,9 +84,8 @@ type App struct {
 	Anchor   *anchor.Service // the transparency log
 	Proof    *proof.Service
 	Erase    *erase.Service
-	// Identities is who stands behind the codes of the catalogue.
-	Knowledge  *knowledge.Service // the catalogue
-	Identities *knowledge.Identities
+	Knowledge  *knowledge.Service    // the catalogue
+	Identities *knowledge.Identities // who stands behind its codes
 	Note       *note.Service
 	Search     *search.Service
 	Machine    *machine.Service

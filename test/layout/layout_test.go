@@ -67,10 +67,10 @@ type rule struct {
 }
 
 var (
-	nouns      = []string{"internal/archive", "internal/policy", "internal/commit"}
+	nouns      = []string{"internal/archive", "internal/policy", "internal/commit", "internal/catalogue"}
 	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
-	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/note"}
+	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/note", "internal/knowledge"}
 )
 
 // activity may import nouns, policy and engines, never another activity nor an adapter.
@@ -81,6 +81,7 @@ func activity(part string) rule {
 var rules = []rule{
 	{part: "verify"},
 	{part: "internal/archive"},
+	{part: "internal/catalogue", may: []string{"internal/archive", "internal/catalogue"}},
 	{part: "internal/policy", may: []string{"internal/archive"}},
 	{part: "internal/custody/verify", may: []string{"=internal/archive"}},
 	{part: "internal/commit", may: []string{"=internal/tlog"}},
