@@ -227,25 +227,8 @@ func (s *Service) Withdraw(ctx context.Context, who policy.Subject, testimony, c
 			return err
 		}
 		var ids []string
-		if consent == "" {
-			for _, c := range all {
-				if c.WithdrawnAt.IsZero() {
-					out.Consents = append(out.Consents, c)
-				}
-			}
-		} else {
-			i := slices.IndexFunc(all, func(c archive.Consent) bool { return c.ID == consent })
-			if i < 0 {
-				return archive.ErrNotFound
-			}
-			for _, c := range all {
-				if c.WithdrawnAt.IsZero() && (c.ID == consent || c.Purpose == all[i].Purpose && covers(c.Audience, all[i].Audience)) {
-					out.Consents = append(out.Consents, c)
-				}
-			}
-			if !all[i].WithdrawnAt.IsZero() {
-				out.Consents = nil
-			}
+		if out.Consents, err = taken(all, consent); err != nil {
+			return err
 		}
 		if len(out.Consents) == 0 {
 			return archive.Explain(fmt.Errorf("%w: nothing stands that could be taken back", archive.ErrConflict), "This was taken back before.", "")
@@ -275,6 +258,55 @@ func (s *Service) Withdraw(ctx context.Context, who policy.Subject, testimony, c
 		return fail(err)
 	}
 	return out, nil
+}
+
+// taken gives the consents that go when one is taken back, or all of them; none if it was taken back before.
+func taken(all []archive.Consent, consent string) (out []archive.Consent, err error) {
+	i := slices.IndexFunc(all, func(c archive.Consent) bool { return c.ID == consent })
+	if consent != "" && i < 0 {
+		return nil, archive.ErrNotFound
+	}
+	if consent != "" && !all[i].WithdrawnAt.IsZero() {
+		return nil, nil
+	}
+	for _, c := range all {
+		if c.WithdrawnAt.IsZero() && (consent == "" || c.ID == consent || c.Purpose == all[i].Purpose && covers(c.Audience, all[i].Audience)) {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// WouldWithdraw says which consents Withdraw would take back, and which of those that stand would stay.
+func (s *Service) WouldWithdraw(ctx context.Context, who policy.Subject, testimony, consent string) (goes, stay []archive.Consent, err error) {
+	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		e, err := s.testimonyFor(ctx, tx, who, policy.ManageConsent, testimony)
+		if err != nil {
+			return err
+		}
+		together, err := tx.Together(ctx, policy.ScopeOf(who), e.ID)
+		if err != nil {
+			return err
+		}
+		all, err := tx.Consents(ctx, policy.ScopeOf(who), together...)
+		if err != nil {
+			return err
+		}
+		if goes, err = taken(all, consent); err != nil {
+			return err
+		}
+		stay = nil
+		for _, c := range all {
+			if effective(c, all, s.now()) && !slices.ContainsFunc(goes, func(g archive.Consent) bool { return g.ID == c.ID }) {
+				stay = append(stay, c)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("would withdraw: %w", err)
+	}
+	return goes, stay, nil
 }
 
 // MayUse says whether a testimony may be used for a purpose towards an audience at a moment. It asks nobody's scope: it decides what may leave

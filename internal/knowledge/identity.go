@@ -165,6 +165,15 @@ func (s *Identities) act(ctx context.Context, tx *store.Tx, who policy.Subject, 
 	return err
 }
 
+// About gives the person or testimony that is meant, to whom may open its identity; archive.ErrNotFound to everybody else. Its label is its code.
+func (s *Identities) About(ctx context.Context, who policy.Subject, id string) (e archive.Entity, err error) {
+	err = s.o.DB.Read(ctx, func(tx *store.Tx) (err error) { e, err = s.about(ctx, tx, who, id); return err })
+	if err != nil {
+		return archive.Entity{}, fmt.Errorf("identity: %w", err)
+	}
+	return e, nil
+}
+
 // Has says whether an entity, by identifier or code, has an identity, to whom may open it; archive.ErrNotFound to everybody else.
 func (s *Identities) Has(ctx context.Context, who policy.Subject, id string) (has bool, err error) {
 	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {

@@ -187,6 +187,7 @@ func TestNoMessageIsIdle(t *testing.T) {
 		"unit", "date.month", "date.weekday", "date.after_year", "notice", "role", "level", "nav", "jobs.states", "health.line", "health.scopes", "health.disks",
 		"account.error", "erase.error", "signin.error", "reach", "proof.problem", "proof.advice", "proof.reason", "proof.mark", "proof.witness", "proof.stamp", "proof.place",
 		"clock.by", "clock.jump", "clock.order",
+		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
 		// archive.KIND of a facet, by its name
 		"archive.accession", "archive.kind", "archive.state", "archive.difficulty"}
 	for _, key := range words.For("en").Keys() {
