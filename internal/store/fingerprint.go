@@ -67,7 +67,8 @@ func (tx *Tx) FingerprintedItems(ctx context.Context) ([]string, error) {
 	return all(ctx, tx, value[string], `SELECT item_id FROM fingerprint`)
 }
 
-// VisibleFingerprints gives which of some items are within the scope and have a fingerprint, each with the derivative that holds it.
+// VisibleFingerprints gives which of some items are within the scope and have a fingerprint, each with the derivative that holds it
+// and without its runs.
 func (tx *Tx) VisibleFingerprints(ctx context.Context, s archive.Scope, items []string) (map[string]Fingerprint, error) {
 	out := map[string]Fingerprint{}
 	if seesNothing(s) {
@@ -76,11 +77,13 @@ func (tx *Tx) VisibleFingerprints(ctx context.Context, s archive.Scope, items []
 	for len(items) > 0 {
 		n := min(len(items), 500)
 		var p part
-		p.add(`SELECT fingerprint.item_id, fingerprint.number, fingerprint.derivative_id, fingerprint.recipe_version, fingerprint.runs
-			FROM fingerprint JOIN item ON item.id = fingerprint.item_id WHERE 1 = 1`)
+		p.add(`SELECT fingerprint.item_id, fingerprint.number, fingerprint.derivative_id, fingerprint.recipe_version FROM fingerprint JOIN item ON item.id = fingerprint.item_id WHERE 1 = 1`)
 		in(&p, "fingerprint.item_id", items[:n])
 		inSight(&p, s)
-		found, err := all(ctx, tx, scanFingerprint, p.text.String(), p.args...)
+		found, err := all(ctx, tx, func(s scanner) (f Fingerprint, err error) {
+			err = s.Scan(&f.Item, &f.Number, &f.Derivative, &f.Version)
+			return f, err
+		}, p.text.String(), p.args...)
 		if err != nil {
 			return nil, fmt.Errorf("find fingerprints: %w", err)
 		}
