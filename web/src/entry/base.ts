@@ -80,7 +80,9 @@ type Keys = [string[], string][];
 const everywhere: Keys = [[['Esc'], 'keys.away'], [['?'], 'keys.all'], [['/'], 'keys.search'], [['H'], 'keys.go']];
 const inArchive: Keys = [[['←', '→', '↑', '↓'], 'keys.move'], [['Space'], 'keys.peek'], [['Enter'], 'keys.open'], [['U'], 'keys.look'], [['D'], 'keys.date'], [['W'], 'keys.aside']];
 const atItem: Keys = [[['U'], 'keys.look'], [['K'], 'keys.play'], [['J', 'L'], 'keys.seek'], [[',', '.'], 'keys.frame'], [['S', 'Shift S'], 'keys.scene'],
-  [['G'], 'keys.grey'], [['B'], 'keys.blur'], [['M'], 'keys.sound'], [['-', '+'], 'keys.size'], [['[', ']'], 'keys.speed'], [['W'], 'keys.aside']];
+  [['G'], 'keys.grey'], [['B'], 'keys.blur'], [['M'], 'keys.sound'], [['-', '+'], 'keys.size'], [['Shift ,', 'Shift .'], 'keys.speed'], [['W'], 'keys.aside'],
+  [['E'], 'keys.mark'], [['I', 'O'], 'keys.inout'], [['Shift I', 'Shift O'], 'keys.edge'], [['[', ']'], 'keys.nudge'], [['R'], 'keys.region'], [['↵'], 'keys.write'], [['Del'], 'keys.delete'],
+  [['Z', 'Shift Z'], 'keys.undo']];
 
 function showKeys(): void {
   const set = (name: string, keys: Keys) => el('section', {}, el('h3', { class: 'cap' }, w.t(name)),
