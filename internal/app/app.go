@@ -15,6 +15,7 @@ import (
 
 	"zapis/internal/anchor"
 	"zapis/internal/archive"
+	"zapis/internal/copies"
 	"zapis/internal/custody"
 	"zapis/internal/derive"
 	"zapis/internal/erase"
@@ -64,26 +65,27 @@ type Options struct {
 // App is an opened archive. Close it.
 type App struct {
 	*Home
-	Version  string
-	Tool     string // as it stands in custody events
-	Logger   *slog.Logger
-	Storage  vault.Backend
-	Vault    *vault.Vault
-	Sealer   *record.Sealer
-	Signer   tlog.Signer
-	Verifier string // verifier key text
-	Session  []byte // 32 bytes, the secret of the workspace
-	DB       *store.DB
-	Custody  *custody.Recorder
-	Jobs     *job.Jobs
-	Ingest   *ingest.Service
-	Fixity   *fixity.Service
-	Media    *media.Tools    // with Workers
-	Derive   *derive.Service // with Workers
-	Reading  *reading.Service
-	Anchor   *anchor.Service // the transparency log
-	Proof    *proof.Service
-	Erase    *erase.Service
+	Version    string
+	Tool       string // as it stands in custody events
+	Logger     *slog.Logger
+	Storage    vault.Backend
+	Vault      *vault.Vault
+	Sealer     *record.Sealer
+	Signer     tlog.Signer
+	Verifier   string // verifier key text
+	Session    []byte // 32 bytes, the secret of the workspace
+	DB         *store.DB
+	Custody    *custody.Recorder
+	Jobs       *job.Jobs
+	Ingest     *ingest.Service
+	Fixity     *fixity.Service
+	Media      *media.Tools    // with Workers
+	Derive     *derive.Service // with Workers
+	Reading    *reading.Service
+	Anchor     *anchor.Service // the transparency log
+	Proof      *proof.Service
+	Erase      *erase.Service
+	Copies     *copies.Service
 	Knowledge  *knowledge.Service    // the catalogue
 	Identities *knowledge.Identities // who stands behind its codes
 	Note       *note.Service
@@ -238,6 +240,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 	if a.Erase, err = a.openErase(); err != nil {
 		return err
 	}
+	if a.Copies, err = a.openCopies(); err != nil {
+		return err
+	}
 	if err = a.openMachine(); err != nil {
 		return err
 	}
@@ -266,6 +271,7 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	a.Derive.Register(a.Jobs)
+	a.Copies.Register(a.Jobs)
 	a.Fixity.Register(a.Jobs, a.Program)
 	return nil
 }
