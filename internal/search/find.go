@@ -540,6 +540,8 @@ func (c *compiler) facets(results []*grouped, hits []store.Hit) ([]Facet, error)
 				x.Label = labels[v]
 			case "in":
 				x.Value = fieldOfDoc[v]
+			case "certainty":
+				x.Value = strings.ReplaceAll(v, " ", "-")
 			}
 			f.Values = append(f.Values, x)
 		}

@@ -14,13 +14,13 @@ var sections = []struct {
 	name   string
 	action policy.Action
 }{
-	{"archive", policy.Browse}, {"accessions", policy.ListAccessions}, {"coverage", policy.Browse}, {"proof", policy.ViewHealth}, {"jobs", policy.ViewJobs}, {"health", policy.ViewHealth}, {"people", policy.ManagePeople},
+	{"archive", policy.Browse}, {"search", policy.Search}, {"accessions", policy.ListAccessions}, {"coverage", policy.Browse}, {"proof", policy.ViewHealth}, {"jobs", policy.ViewJobs}, {"health", policy.ViewHealth}, {"people", policy.ManagePeople},
 }
 
 // notices are the codes that may be asked for in an address after a redirect; the words are in the catalogue.
 var notices = map[string]bool{
 	"cancelled": true, "clock-confirmed": true, "clock-day": true, "clock-dismissed": true, "clock-late": true, "clock-undone": true, "closed": true, "erasure-asked": true, "erasure-done": true, "erasure-withdrawn": true, "identity-erased": true, "opened": true, "passkey": true, "passkey-removed": true, "password": true, "retried": true, "role": true,
-	"saved": true, "sessions": true, "withdrawn": true,
+	"saved": true, "search-restored": true, "search-saved": true, "sessions": true, "withdrawn": true,
 }
 
 // view fills in what every page has.

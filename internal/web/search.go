@@ -148,7 +148,7 @@ func fillSearch(v *template.Search, res search.Results) {
 			y.Href = "/items/" + x.Item
 		}
 		for _, sn := range x.Snippets {
-			z := template.SearchSnippet{Kind: sn.Kind, Property: sn.Property, Certainty: string(sn.Certainty), Lang: sn.Lang}
+			z := template.SearchSnippet{Kind: sn.Kind, Property: sn.Property, Certainty: strings.ReplaceAll(string(sn.Certainty), " ", "-"), Lang: sn.Lang}
 			for _, p := range sn.Pieces {
 				z.Pieces = append(z.Pieces, template.SearchPiece(p))
 			}

@@ -30,7 +30,7 @@ var files embed.FS
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
 	"accession", "accessions", "archive", "away", "coverage", "custody", "erasures", "error", "findings", "health", "identity", "item", "jobs", "me", "people", "proof",
-	"setup", "sign_in", "sign_in_link", "testimonies", "testimony", "withdraw",
+	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "withdraw",
 }
 
 // ErrPage: no page of that name, or one that does not draw.

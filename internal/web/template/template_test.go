@@ -186,6 +186,7 @@ func TestNoMessageIsIdle(t *testing.T) {
 	families := []string{"anomaly", "event", "kind", "state", "reason", "difficulty", "source", "outcome", "trouble", "derivative", "finding", "job",
 		"unit", "date.month", "date.weekday", "date.after_year", "notice", "role", "level", "nav", "jobs.states", "health.line", "health.scopes", "health.disks",
 		"account.error", "erase.error", "signin.error", "reach", "proof.problem", "proof.advice", "proof.reason", "proof.mark", "proof.witness", "proof.stamp", "proof.place",
+		"search.certainty", "search.complete", "search.entity", "search.example", "search.field", "search.in", "search.order", "search.refused",
 		"clock.by", "clock.jump", "clock.order",
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
 		// archive.KIND of a facet, by its name

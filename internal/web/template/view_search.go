@@ -108,3 +108,18 @@ type SavedSearch struct {
 	ID, Name, Query string
 	On              bool
 }
+
+// Orders lists the orders of an answer.
+func (s Search) Orders() []string { return []string{"", "newest", "oldest"} }
+
+// SearchExample is something that the query language can say; Name is in the keys search.example.*.
+type SearchExample struct{ Name, Code string }
+
+// Examples lists what the query language can say, in the order of its page.
+func (s Search) Examples() []SearchExample {
+	return []SearchExample{
+		{"words", "камера пытки"}, {"phrase", `"дежурный помощник"`}, {"prefix", "осеч*"}, {"not", "колония -этап"}, {"or", "Osechkin OR Осечкін"},
+		{"place", "facility:F-0001 camera:B-12"}, {"who", "person:P-0203 incident:I-0093"}, {"in", "in:transcript,testimony"},
+		{"time", "recorded:2020-06..2020-11"}, {"has", "has:notes difficulty:0..1"}, {"certainty", "certainty:disputed by:me"},
+	}
+}
