@@ -36,7 +36,7 @@ func (f Fragment) text(width, height int) string {
 	if r := f.Region; !r.IsZero() {
 		if width > 0 && height > 0 {
 			px := func(v, of int) int { return int(math.Round(float64(v) * float64(of) / million)) }
-			x, y := px(r.X, width), px(r.Y, height)
+			x, y := min(px(r.X, width), width-1), min(px(r.Y, height), height-1)
 			parts = append(parts, fmt.Sprintf("xywh=pixel:%d,%d,%d,%d", x, y, max(px(r.X+r.W, width)-x, 1), max(px(r.Y+r.H, height)-y, 1)))
 		} else {
 			pc := func(v int) string { return strconv.FormatFloat(float64(v)/10_000, 'f', -1, 64) }
