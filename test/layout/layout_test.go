@@ -70,7 +70,7 @@ var (
 	nouns      = []string{"internal/archive", "internal/policy", "internal/commit", "internal/catalogue"}
 	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
-	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/note", "internal/knowledge"}
+	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/note", "internal/knowledge"}
 )
 
 // activity may import nouns, policy and engines, never another activity nor an adapter.
