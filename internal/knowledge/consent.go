@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"zapis/internal/archive"
+	"zapis/internal/catalogue"
 	"zapis/internal/custody"
 	"zapis/internal/policy"
 	"zapis/internal/store"
@@ -245,7 +246,7 @@ func (s *Service) Withdraw(ctx context.Context, who policy.Subject, testimony, c
 		if err := tx.TouchEntities(ctx, now, together...); err != nil {
 			return err
 		}
-		if out.Dependents, err = s.dependents(ctx, tx, who, together); err != nil {
+		if out.Dependents, err = s.dependents(ctx, tx, who, together, ""); err != nil {
 			return err
 		}
 		d := out.Dependents
@@ -457,9 +458,13 @@ func restsOn(ctx context.Context, tx *store.Tx, claims []archive.Claim) (map[str
 // lightUp marks the claims that rest on testimony of which a consent was taken back or has run out. A testimony that the reader does not see
 // lights nothing up: that would tell that it is there.
 func (s *Service) lightUp(ctx context.Context, tx *store.Tx, sc archive.Scope, said ...*Said) error {
-	claims := make([]archive.Claim, len(said))
-	for i, c := range said {
-		claims[i] = c.Claim
+	var claims []archive.Claim
+	for _, c := range said {
+		if c.Kind == catalogue.Testimony || slices.ContainsFunc(c.Sources, func(src archive.Source) bool {
+			return src.Kind == archive.SourceItem || src.Kind == archive.SourcePassage
+		}) {
+			claims = append(claims, c.Claim)
+		}
 	}
 	rests, err := restsOn(ctx, tx, claims)
 	if err != nil {
@@ -469,31 +474,39 @@ func (s *Service) lightUp(ctx context.Context, tx *store.Tx, sc archive.Scope, s
 	for _, list := range rests {
 		on = append(on, list...)
 	}
-	if on = unique(on); len(on) == 0 {
-		return nil
-	}
-	seen, err := tx.Entities(ctx, sc, on...)
+	gone, err := s.lapsedOf(ctx, tx, sc, unique(on))
 	if err != nil {
 		return err
-	}
-	on = slices.DeleteFunc(on, func(id string) bool { _, ok := seen[id]; return !ok })
-	gone := map[string]bool{}
-	now := s.now()
-	for _, id := range on {
-		together, err := tx.Together(ctx, sc, id)
-		if err != nil {
-			return err
-		}
-		consents, err := tx.Consents(ctx, sc, together...)
-		if err != nil {
-			return err
-		}
-		gone[id] = lapsed(consents, now)
 	}
 	for _, c := range said {
 		c.Withdrawn = slices.ContainsFunc(rests[c.ID], func(t string) bool { return gone[t] })
 	}
 	return nil
+}
+
+// lapsedOf says of which testimonies that a reader sees a consent was taken back or has run out.
+func (s *Service) lapsedOf(ctx context.Context, tx *store.Tx, sc archive.Scope, testimonies []string) (map[string]bool, error) {
+	gone := map[string]bool{}
+	if len(testimonies) == 0 {
+		return gone, nil
+	}
+	seen, err := tx.Entities(ctx, sc, testimonies...)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	for id := range seen {
+		together, err := tx.Together(ctx, sc, id)
+		if err != nil {
+			return nil, err
+		}
+		consents, err := tx.Consents(ctx, sc, together...)
+		if err != nil {
+			return nil, err
+		}
+		gone[id] = lapsed(consents, now)
+	}
+	return gone, nil
 }
 
 // AddExport writes into the ledger what leaves the archive, in the transaction in which that is recorded.

@@ -437,6 +437,9 @@ func (s *Service) File(ctx context.Context, who policy.Subject, entity, compartm
 		if err := w.tx.IndexDocs(ctx, append(docs(claims...), entityDoc(e))...); err != nil {
 			return err
 		}
+		if err := w.refile(ctx, w.tx, e); err != nil {
+			return err
+		}
 		return w.record(ctx, "file", []string{e.ID}, nil, map[string]string{"compartment": first(compartment, "common")})
 	})
 	if err != nil {

@@ -48,16 +48,24 @@ func (s *Service) look(ctx context.Context, who policy.Subject, lang []string, f
 		return err
 	}
 	return s.o.DB.Read(ctx, func(tx *store.Tx) error {
-		r := &reader{Service: s, tx: tx, who: who, scope: policy.ScopeOf(who), lang: "en", about: map[string]*about{}, root: map[string]string{}, items: map[string]*string{}}
-		if len(lang) > 0 && lang[0] != "" {
-			r.lang = lang[0]
+		language := ""
+		if len(lang) > 0 {
+			language = lang[0]
 		}
-		var err error
-		if r.terms, err = readTerms(ctx, tx); err != nil {
+		r, err := s.reader(ctx, tx, who, language)
+		if err != nil {
 			return err
 		}
 		return f(r)
 	})
+}
+
+// reader begins a look within a transaction. Policy was asked before.
+func (s *Service) reader(ctx context.Context, tx *store.Tx, who policy.Subject, lang string) (*reader, error) {
+	r := &reader{Service: s, tx: tx, who: who, scope: policy.ScopeOf(who), lang: cmp.Or(lang, "en"), about: map[string]*about{}, root: map[string]string{}, items: map[string]*string{}}
+	var err error
+	r.terms, err = readTerms(ctx, tx)
+	return r, err
 }
 
 // find gives the root of an entity named by identifier or code.
@@ -509,7 +517,11 @@ func (s *Service) Entity(ctx context.Context, who policy.Subject, id string, lan
 				v.Incoming = append(v.Incoming, Link{Entity: r.summary(from), Property: c.Property, Claim: r.said(c, true, false)})
 			}
 		}
-		return nil
+		all := make([]*Said, len(v.Incoming))
+		for i := range v.Incoming {
+			all[i] = &v.Incoming[i].Claim
+		}
+		return r.lightUp(ctx, r.tx, r.scope, all...)
 	})
 	if err != nil {
 		return View{}, fmt.Errorf("read entity: %w", err)

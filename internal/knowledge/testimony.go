@@ -456,7 +456,7 @@ func (s *Service) Testimony(ctx context.Context, who policy.Subject, id string, 
 		if err != nil {
 			return err
 		}
-		if out.Dependents, err = s.dependents(ctx, tx, who, together); err != nil {
+		if out.Dependents, err = s.dependents(ctx, tx, who, together, language); err != nil {
 			return err
 		}
 		cited := map[string]int{}
@@ -644,7 +644,7 @@ func (s *Service) Dependents(ctx context.Context, who policy.Subject, testimony 
 		if err != nil {
 			return err
 		}
-		out, err = s.dependents(ctx, tx, who, together)
+		out, err = s.dependents(ctx, tx, who, together, "")
 		return err
 	})
 	if err != nil {
@@ -653,7 +653,7 @@ func (s *Service) Dependents(ctx context.Context, who policy.Subject, testimony 
 	return out, nil
 }
 
-func (s *Service) dependents(ctx context.Context, tx *store.Tx, who policy.Subject, together []string) (Dependents, error) {
+func (s *Service) dependents(ctx context.Context, tx *store.Tx, who policy.Subject, together []string, lang string) (Dependents, error) {
 	var out Dependents
 	sc := policy.ScopeOf(who)
 	rows, err := tx.Claims(ctx, sc, store.ClaimQuery{Documents: together, Standing: true})
@@ -690,14 +690,13 @@ func (s *Service) dependents(ctx context.Context, tx *store.Tx, who policy.Subje
 	refs := slices.Clone(together)
 	var entities []string
 	for _, c := range rows {
-		out.Claims = append(out.Claims, Said{Claim: c.Claim, Kind: c.Kind, EntityCode: c.EntityCode, AuthorName: c.AuthorName, Text: c.Value})
 		refs, entities = append(refs, c.ID), append(entities, c.Entity)
 	}
-	said := make([]*Said, len(out.Claims))
-	for i := range out.Claims {
-		said[i] = &out.Claims[i]
+	r, err := s.reader(ctx, tx, who, lang)
+	if err != nil {
+		return out, err
 	}
-	if err := s.lightUp(ctx, tx, sc, said...); err != nil {
+	if out.Claims, err = r.dress(ctx, rows); err != nil {
 		return out, err
 	}
 	findings, err := tx.Findings(ctx, sc, unique(entities)...)
