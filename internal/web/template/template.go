@@ -29,8 +29,9 @@ var files embed.FS
 
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
-	"accession", "accessions", "archive", "away", "coverage", "custody", "erasures", "error", "findings", "health", "identity", "item", "jobs", "me", "people", "proof",
-	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "withdraw",
+	"accession", "accessions", "archive", "away", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "facility",
+	"findings", "graph", "health", "identity", "incident", "incidents", "item", "jobs", "map", "me", "people", "person", "persons", "places", "proof",
+	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "timeline", "withdraw",
 }
 
 // ErrPage: no page of that name, or one that does not draw.
@@ -109,6 +110,8 @@ type drawn struct {
 //	num, bytes, rate      figures
 //	duration, clock       a time.Duration in words, as on a player
 //	day, date, datetime   a time.Time in words; iso and micros for machines
+//	dated                 a date in EDTF in words
+//	languages             those of the workspace
 //	short                 the ends of a digest or identifier
 //	plain                 text from a file or its name, with invisible and turning characters written out
 //	asset, built          the address of a built file; whether there is one at all
@@ -136,17 +139,19 @@ func funcs(c *locale.Catalogue, assets map[string]string) template.FuncMap {
 			}
 			return code, nil
 		},
-		"num":      c.Number,
-		"bytes":    c.Bytes,
-		"rate":     c.Rate,
-		"duration": c.Duration,
-		"clock":    c.Clock,
-		"day":      c.Day,
-		"date":     c.Date,
-		"datetime": c.Datetime,
-		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"micros":   func(t time.Time) int64 { return t.UnixMicro() },
-		"set":      func(t time.Time) bool { return !t.IsZero() },
+		"num":       c.Number,
+		"bytes":     c.Bytes,
+		"rate":      c.Rate,
+		"duration":  c.Duration,
+		"clock":     c.Clock,
+		"day":       c.Day,
+		"date":      c.Date,
+		"datetime":  c.Datetime,
+		"dated":     dated(c),
+		"languages": func() []locale.Language { return locale.Languages },
+		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"micros":    func(t time.Time) int64 { return t.UnixMicro() },
+		"set":       func(t time.Time) bool { return !t.IsZero() },
 		"short": func(s string) string {
 			if len(s) <= 12 {
 				return s
@@ -212,5 +217,5 @@ var Icons = []string{
 	"archive", "accessions", "jobs", "health", "people", "me", "away", "look", "cover", "grey", "blur", "sound", "mute",
 	"play", "pause", "back", "on", "smaller", "larger", "grid", "list", "search", "check", "clock", "half", "flag",
 	"lock", "warn", "key", "out", "film", "audio", "image", "document", "unknown", "down", "received", "sealed",
-	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "coverage",
+	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "incidents", "places", "persons", "map", "ties", "undo", "coverage",
 }

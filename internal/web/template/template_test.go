@@ -189,6 +189,8 @@ func TestNoMessageIsIdle(t *testing.T) {
 		"search.certainty", "search.complete", "search.entity", "search.example", "search.field", "search.in", "search.order", "search.refused",
 		"clock.by", "clock.jump", "clock.order",
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
+		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
+		"map.dispute", "map.unmarked", "map.view",
 		// archive.KIND of a facet, by its name
 		"archive.accession", "archive.kind", "archive.state", "archive.difficulty"}
 	for _, key := range words.For("en").Keys() {
