@@ -38,6 +38,7 @@ type cli struct {
 	Search     searchCmd     `cmd:"" help:"Find what the archive holds; see docs/design/search.md for the query language."`
 	Item       itemCmd       `cmd:"" help:"List, show and extract items."`
 	Copies     copiesCmd     `cmd:"" help:"Find recordings that hold the same footage, and decide on what was found."`
+	Note       noteCmd       `cmd:"" help:"List, export and import notes on items."`
 	Custody    custodyCmd    `cmd:"" help:"Show, export and verify the custody record."`
 	Log        logCmd        `cmd:"" help:"Keep, publish and check the transparency log."`
 	Scope      scopeCmd      `cmd:"" help:"Seal accessions and state how much the archive holds, so that anybody can check it."`
