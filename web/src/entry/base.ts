@@ -2,6 +2,7 @@
 // covering the screen must not wait for anything.
 import { awayEvent, backEvent } from '../lib/away';
 import { words } from '../lib/boot';
+import { completeBoxes } from '../lib/complete';
 import { el, icon } from '../lib/dom';
 import { keysOn, Layout, setKeys, typing } from '../lib/keymap';
 
@@ -127,6 +128,12 @@ window.addEventListener('keydown', (e) => {
   if (e.defaultPrevented || typing(e.target) || !keysOn() || document.querySelector('dialog[open]')) return;
   const name = layout.name(e);
   if (name === '?') { e.preventDefault(); showKeys(); return; }
+  if (name === '/' && signedIn() && !document.getElementById('q')) {
+    e.preventDefault();
+    const box = document.querySelector<HTMLInputElement>('form[data-complete] input[type=search]');
+    if (box?.offsetParent) box.focus(); else location.assign('/search');
+    return;
+  }
   if (e.timeStamp < goUntil && go[name]) { e.preventDefault(); e.stopImmediatePropagation(); goUntil = 0; location.assign(go[name]!); return; }
   goUntil = name === 'H' ? e.timeStamp + 1500 : 0;
 }, { capture: true });
@@ -142,4 +149,5 @@ document.addEventListener('change', (e) => {
 });
 
 mirror();
+completeBoxes();
 try { if (sessionStorage.getItem(stored) && signedIn()) stepAway(); } catch { /* no storage, nothing to come back to */ }
