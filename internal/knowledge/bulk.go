@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/catalogue"
@@ -343,4 +344,68 @@ func (b *Bulk) IndexPassages(ctx context.Context, e archive.Entity, passages ...
 		}
 	}
 	return b.w.tx.IndexDocs(ctx, found...)
+}
+
+// RetractAs takes a claim back as it was taken back elsewhere: when, by whom and why.
+func (b *Bulk) RetractAs(ctx context.Context, at time.Time, by, why, replaced, claim string) error {
+	if err := b.w.tx.RetractClaims(ctx, at, by, why, replaced, claim); err != nil {
+		return err
+	}
+	return b.w.tx.DropDocs(ctx, store.DocClaim, claim)
+}
+
+// AddCompartment makes a compartment that has an identifier already.
+func (b *Bulk) AddCompartment(ctx context.Context, c archive.Compartment) error {
+	if err := policy.Decide(b.w.who, policy.ManageCompartment, policy.Object{}).Err(); err != nil {
+		return err
+	}
+	name, err := catalogue.Name(c.Name)
+	if err != nil {
+		return err
+	}
+	c.Name = name
+	return b.w.tx.AddCompartment(ctx, c, strings.ToUpper(c.ID[len(c.ID)-4:])) // as Service.AddCompartment
+}
+
+// TermKnown says whether there is a term "vocabulary:code", retired or not.
+func (b *Bulk) TermKnown(ctx context.Context, value string) (bool, error) {
+	t, err := b.w.vocabularies(ctx)
+	if err != nil {
+		return false, err
+	}
+	_, ok := t.find(value)
+	return ok, nil
+}
+
+// AddTerm adds a term that is not there, at the top of its vocabulary if its parent is not there either.
+func (b *Bulk) AddTerm(ctx context.Context, t archive.Term) error {
+	if err := policy.Decide(b.w.who, policy.ManageVocabulary, policy.Object{}).Err(); err != nil {
+		return err
+	}
+	known, err := b.w.vocabularies(ctx)
+	if err != nil {
+		return err
+	}
+	if !catalogue.TermCode(t.Vocabulary) || !catalogue.TermCode(t.Code) || len(t.Labels) == 0 {
+		return invalid("a term needs a vocabulary, a code and a label")
+	}
+	for lang, text := range t.Labels {
+		if _, err := catalogue.Lang(lang); err != nil {
+			return err
+		}
+		if t.Labels[lang], err = catalogue.Name(text); err != nil {
+			return err
+		}
+	}
+	if _, ok := known.find(t.Vocabulary + ":" + t.Parent); !ok {
+		t.Parent = ""
+	}
+	if t.Notes == nil {
+		t.Notes = map[string]string{}
+	}
+	if err := b.w.tx.PutTerm(ctx, t, b.w.who.Agent, b.w.now); err != nil {
+		return err
+	}
+	known.own[t.Vocabulary+":"+t.Code] = t
+	return nil
 }

@@ -305,3 +305,53 @@ func (tx *Tx) Exports(ctx context.Context, by string, limit int) ([]Export, erro
 		return e, err
 	}, `SELECT id, kind, purpose, audience, at, agent, left_out FROM export WHERE agent = $1 ORDER BY at DESC, id DESC LIMIT $2`, by, limit)
 }
+
+// KeyedEntities finds entities of the scope by what a source calls them, by key. Of several the oldest is given.
+func (tx *Tx) KeyedEntities(ctx context.Context, s archive.Scope, source string, keys []string) (map[string]archive.Entity, error) {
+	type row struct {
+		key string
+		e   archive.Entity
+	}
+	out := map[string]archive.Entity{}
+	for chunk := range slices.Chunk(distinct(keys), 500) {
+		var p part
+		p.add(`SELECT k.key, `+entityColumns+` FROM external_key k JOIN entity e ON e.id = k.entity_id WHERE k.source = ?`, source)
+		in(&p, "k.key", chunk)
+		withinCatalogue(&p, s, "e.compartment")
+		p.add(` ORDER BY k.key, e.id DESC`)
+		found, err := all(ctx, tx, func(r scanner) (x row, err error) {
+			var protected int64
+			err = r.Scan(&x.key, &x.e.ID, &x.e.Kind, &x.e.Code, &x.e.Compartment, &protected, &x.e.Canonical, at{&x.e.CreatedAt}, &x.e.CreatedBy, at{&x.e.Changed})
+			x.e.Protected, x.e.Label = protected != 0, x.e.Code
+			return x, err
+		}, p.text.String(), p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("find entities by key: %w", err)
+		}
+		for _, x := range found {
+			out[x.key] = x.e
+		}
+	}
+	return out, nil
+}
+
+// AddForeignAgent adds somebody who is known from the files of another archive only.
+func (tx *Tx) AddForeignAgent(ctx context.Context, a archive.Agent, imported string) error {
+	if err := archive.CheckID(archive.PrefixAgent, a.ID); err != nil {
+		return err
+	}
+	err := tx.insert(ctx, "agent", agentColumns, [][]any{{a.ID, a.Kind, a.Name, a.CreatedAt.UnixMicro()}})
+	if err == nil {
+		err = tx.insert(ctx, "foreign_agent", "agent_id, import_id", [][]any{{a.ID, imported}})
+	}
+	if err != nil {
+		return fmt.Errorf("add agent %s: %w", a.ID, err)
+	}
+	return nil
+}
+
+// ForeignAgent says whether an agent is known from the files of another archive only.
+func (tx *Tx) ForeignAgent(ctx context.Context, id string) (bool, error) {
+	n, err := one(ctx, tx, value[int64], `SELECT COUNT(*) FROM foreign_agent WHERE agent_id = $1`, id)
+	return n > 0, err
+}

@@ -218,7 +218,7 @@ func (s *Service) Prepare(ctx context.Context, who policy.Subject, a Ask) (*Read
 		}
 	}
 	r := &Ready{Export: Export{ID: s.o.NewID(archive.PrefixExport), Format: a.Format, LeftOut: map[string]int64{}}, s: s, who: who, ask: a, spool: newSpool()}
-	out, err := s.writer(ctx, a, r.spool)
+	out, err := s.writer(ctx, who, a, r.spool)
 	if err != nil {
 		return nil, err
 	}
@@ -251,10 +251,10 @@ func (s *Service) knownTerm(ctx context.Context, vocabulary, code string) error 
 	return archive.Explain(fmt.Errorf("export: %w: %s", archive.ErrInvalid, vocabulary), "There is no such "+vocabulary+".", fmt.Sprintf("It is one of %v.", codes))
 }
 
-func (s *Service) writer(ctx context.Context, a Ask, w io.Writer) (writer, error) {
+func (s *Service) writer(ctx context.Context, who policy.Subject, a Ask, w io.Writer) (writer, error) {
 	switch a.Format {
 	case FormatFtM:
-		return newFtMWriter(w, a.Audience != audiencePublic), nil
+		return s.newFtM(ctx, who, w, a.Audience)
 	case FormatHURIDOCS:
 		return s.newHURIDOCS(ctx, w)
 	}
@@ -286,7 +286,7 @@ func (r *Ready) Send(ctx context.Context, w io.Writer) error {
 			Subjects: []archive.Subject{{Role: custody.RoleOutcome, Kind: "export", ID: r.ID}},
 			Detail: map[string]string{
 				"act": "catalogue exported", "format": r.Format, "purpose": r.ask.Purpose, "audience": r.ask.Audience, "entities": strconv.FormatInt(r.Entities, 10),
-				"claims": strconv.FormatInt(r.Claims, 10), "left out": strconv.FormatInt(r.Left(), 10), "export-sha256": hex.EncodeToString(r.SHA256[:]),
+				"claims": strconv.FormatInt(r.Claims, 10), "left_out": strconv.FormatInt(r.Left(), 10), "export_sha256": hex.EncodeToString(r.SHA256[:]),
 			},
 		}
 		_, err = s.o.Custody.Record(ctx, tx, e)

@@ -53,6 +53,14 @@ type ftmZapis struct {
 	Merges          []ftmMerge         `json:"merges,omitempty"`
 	Passages        []ftmPassage       `json:"passages,omitempty"`
 	Consents        []ftmConsent       `json:"consents,omitempty"`
+	// Terms that the claims use and that are no part of the program.
+	Terms map[string]ftmTerm `json:"terms,omitempty"`
+}
+
+type ftmTerm struct {
+	Parent  string            `json:"parent,omitempty"`
+	Labels  map[string]string `json:"labels"`
+	Retired bool              `json:"retired,omitempty"`
 }
 
 type ftmKey struct {

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,19 +9,47 @@ import (
 	"strings"
 
 	"zapis/internal/archive"
+	"zapis/internal/catalogue"
+	"zapis/internal/catalogue/vocabulary"
+	"zapis/internal/policy"
 	"zapis/internal/store"
 )
 
 type ftmWriter struct {
 	e       *json.Encoder
 	authors bool // say who said it, by identifier
+	terms   map[string]ftmTerm
+	names   map[string]string // of compartments
 }
 
-// newFtMWriter writes FollowTheMoney. Without authors nothing says who said what: towards the public that is nobody's business.
-func newFtMWriter(w io.Writer, authors bool) *ftmWriter {
+// newFtM writes FollowTheMoney. Towards the public nothing says who said what.
+func (s *Service) newFtM(ctx context.Context, who policy.Subject, w io.Writer, audience string) (*ftmWriter, error) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	return &ftmWriter{e: e, authors: authors}
+	f := &ftmWriter{e: e, authors: audience != audiencePublic, terms: map[string]ftmTerm{}, names: map[string]string{}}
+	vocabularies, err := s.o.Knowledge.Vocabularies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range vocabularies {
+		list, err := s.o.Knowledge.Vocabulary(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range list {
+			if _, ours := vocabulary.Find(name + ":" + t.Code); !ours {
+				f.terms[name+":"+t.Code] = ftmTerm{Parent: t.Parent, Labels: t.Labels, Retired: t.Retired}
+			}
+		}
+	}
+	if audience != audienceTeam {
+		return f, nil // how the group files its knowledge is its own business
+	}
+	compartments, err := s.o.Knowledge.Compartments(ctx, who)
+	for _, c := range compartments {
+		f.names[c.ID] = c.Name
+	}
+	return f, err
 }
 
 func (f *ftmWriter) by(agent string) string {
@@ -45,7 +74,8 @@ func (f *ftmWriter) entity(g gathered) error {
 			}
 		}
 	}
-	z := &ftmZapis{Version: ftmVersion, Kind: g.Kind, Code: g.Code, Compartment: g.Compartment, Protected: g.Protected, At: stampText(g.CreatedAt), By: f.by(g.CreatedBy)}
+	z := &ftmZapis{Version: ftmVersion, Kind: g.Kind, Code: g.Code, Compartment: g.Compartment, Protected: g.Protected, At: stampText(g.CreatedAt), By: f.by(g.CreatedBy),
+		CompartmentName: f.names[g.Compartment]}
 	for _, k := range g.keys {
 		z.Keys = append(z.Keys, ftmKey{k.Source, k.Key})
 	}
@@ -63,6 +93,14 @@ func (f *ftmWriter) entity(g gathered) error {
 			x.Retracted = &ftmRetracted{At: stampText(c.RetractedAt), By: f.by(c.RetractedBy), Reason: c.Reason, Replaced: c.Replaced}
 		}
 		z.Claims = append(z.Claims, x)
+		if t, ok := f.terms[c.Value]; ok {
+			if p, _ := g.kind.Property(c.Property); p.Type == catalogue.TypeTerm {
+				if z.Terms == nil {
+					z.Terms = map[string]ftmTerm{}
+				}
+				z.Terms[c.Value] = t
+			}
+		}
 	}
 	for _, x := range g.findings {
 		z.Findings = append(z.Findings, ftmFinding{ID: x.ID, Property: x.Property, Claim: x.Claim, Reason: x.Reason, At: stampText(x.At), By: f.by(x.Author), Dissent: x.Dissent})

@@ -70,3 +70,9 @@ CREATE TABLE foreign_place (
     to_us BIGINT NOT NULL DEFAULT 0 CHECK (to_us >= from_us),
     page BIGINT NOT NULL DEFAULT 0 CHECK (page >= 0)
 );
+
+-- Agents who are known from the files of other archives only. Nobody acts in their name here.
+CREATE TABLE foreign_agent (
+    agent_id TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES agent (id) DEFERRABLE INITIALLY DEFERRED,
+    import_id TEXT COLLATE "C" NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED
+);
