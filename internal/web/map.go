@@ -19,11 +19,11 @@ import (
 // precisions are how far from its coordinates a place may lie, in kilometres, by the code of the vocabulary "precision". A code that is not
 // here is drawn as a point and named in words.
 var precisions = map[string]float64{
-	"exact": 0, "point": 0, "building": 0.05, "street": 0.5, "site": 0.5, "neighbourhood": 2, "settlement": 8, "city": 12, "district": 40, "region": 200, "country": 700,
+	"exact": 0, "building": 0.05, "site": 0.5, "settlement": 8, "district": 40, "region": 200, "country": 700,
 }
 
-// site is a place that a map can show.
-type site struct {
+// spot is a place that a map can show.
+type spot struct {
 	link      template.EntityLink
 	place     *template.EntityLink
 	at        geo.Point
@@ -34,8 +34,8 @@ type site struct {
 }
 
 // placed reads where locations lie, by identifier of the location.
-func (s *Server) placed(r *request, c Catalogue, lang string, ids []string) (map[string]site, error) {
-	out := map[string]site{}
+func (s *Server) placed(r *request, c Catalogue, lang string, ids []string) (map[string]spot, error) {
+	out := map[string]spot{}
 	for _, id := range ids {
 		if _, ok := out[id]; ok {
 			continue
@@ -44,14 +44,14 @@ func (s *Server) placed(r *request, c Catalogue, lang string, ids []string) (map
 		if err != nil {
 			continue // gone, or filed elsewhere between two questions
 		}
-		out[id] = siteOf(e)
+		out[id] = spotOf(e)
 	}
 	return out, nil
 }
 
-func siteOf(e knowledge.View) site {
+func spotOf(e knowledge.View) spot {
 	l := entityLink(e.Entity, e.Label)
-	x := site{place: &l}
+	x := spot{place: &l}
 	for _, p := range e.Properties {
 		for _, claim := range p.Claims {
 			if !claim.Stands() || !claim.Current {
@@ -100,7 +100,7 @@ func (s *Server) mapPage(w http.ResponseWriter, r *request) error {
 		}
 	}
 	var v template.MapPage
-	var sites []site
+	var sites []spot
 	after := ""
 	for len(sites) < mapLimit {
 		list, next, total, err := c.List(r.Context(), who, knowledge.Query{Kinds: []archive.EntityKind{catalogue.Facility, catalogue.Incident}, Limit: 500, After: after, Lang: lang})
@@ -172,13 +172,13 @@ func aroundHref(at geo.Point, km float64) string {
 }
 
 // sitesOf gives the places of a facility or incident; one without a place if nothing is known.
-func (s *Server) sitesOf(r *request, c Catalogue, e knowledge.Summary, lang string) ([]site, error) {
+func (s *Server) sitesOf(r *request, c Catalogue, e knowledge.Summary, lang string) ([]spot, error) {
 	property := map[archive.EntityKind]string{catalogue.Facility: "location", catalogue.Incident: "place"}[e.Kind]
 	view, err := c.Entity(r.Context(), r.reader.Subject, e.ID, lang)
 	if err != nil {
 		return nil, nil //nolint:nilerr // gone, or filed elsewhere between two questions
 	}
-	var out []site
+	var out []spot
 	var facilities []string
 	for _, p := range view.Properties {
 		for _, claim := range p.Claims {
@@ -187,7 +187,7 @@ func (s *Server) sitesOf(r *request, c Catalogue, e knowledge.Summary, lang stri
 			}
 			switch {
 			case p.Property.Name == property && claim.Value == catalogue.Undetermined:
-				out = append(out, site{link: summaryLink(e), none: true})
+				out = append(out, spot{link: summaryLink(e), none: true})
 			case p.Property.Name == property && claim.RefID != "":
 				at, err := s.placed(r, c, lang, []string{claim.RefID})
 				if err != nil {
@@ -225,7 +225,7 @@ func (s *Server) sitesOf(r *request, c Catalogue, e knowledge.Summary, lang stri
 		}
 	}
 	if len(out) == 0 {
-		out = append(out, site{link: summaryLink(e)})
+		out = append(out, spot{link: summaryLink(e)})
 	}
 	return out, nil
 }
@@ -234,7 +234,7 @@ func (s *Server) sitesOf(r *request, c Catalogue, e knowledge.Summary, lang stri
 const nearby = 13.0
 
 // picture draws a view with marks on it. Marks that would cover each other become one, which leads to a closer view.
-func (s *Server) picture(view geo.View, sites []site, focus, lang string) (template.MapPicture, error) {
+func (s *Server) picture(view geo.View, sites []spot, focus, lang string) (template.MapPicture, error) {
 	atlas, err := geo.World()
 	if err != nil {
 		return template.MapPicture{}, err
@@ -254,7 +254,7 @@ func (s *Server) picture(view geo.View, sites []site, focus, lang string) (templ
 		template.MapMark
 		at   geo.Point
 		n    float64
-		some site
+		some spot
 	}
 	var marks []*cluster
 	for _, x := range sites {
@@ -298,12 +298,12 @@ func (s *Server) picture(view geo.View, sites []site, focus, lang string) (templ
 
 // placesMap draws an inset with the places of something; nil if none has coordinates.
 func (s *Server) placesMap(r *request, places []knowledge.PlaceView) (*template.MapPicture, error) {
-	var sites []site
+	var sites []spot
 	for _, p := range places {
 		if !p.HasGeo {
 			continue
 		}
-		x := site{link: summaryLink(p.Summary), at: geo.Point{Lat: p.Latitude, Lon: p.Longitude}, words: p.Precision}
+		x := spot{link: summaryLink(p.Summary), at: geo.Point{Lat: p.Latitude, Lon: p.Longitude}, words: p.Precision}
 		x.has = x.at.Valid()
 		_, x.precision, _ = strings.Cut(p.Precision, ":")
 		x.precision = cmp.Or(x.precision, p.Precision)
@@ -317,13 +317,13 @@ func (s *Server) entityMap(r *request, e knowledge.View) (*template.MapPicture, 
 	if e.Kind != catalogue.Location {
 		return nil, nil
 	}
-	x := siteOf(e)
+	x := spotOf(e)
 	x.link = *x.place
-	return s.inset(r, []site{x})
+	return s.inset(r, []spot{x})
 }
 
-func (s *Server) inset(r *request, sites []site) (*template.MapPicture, error) {
-	sites = slices.DeleteFunc(sites, func(x site) bool { return !x.has })
+func (s *Server) inset(r *request, sites []spot) (*template.MapPicture, error) {
+	sites = slices.DeleteFunc(sites, func(x spot) bool { return !x.has })
 	if len(sites) == 0 {
 		return nil, nil
 	}
