@@ -454,7 +454,13 @@ func (r *reader) view(ctx context.Context, root string) (View, error) {
 		}
 		v.Merged = merges
 	}
-	return v, nil
+	var all []*Said
+	for i := range v.Properties {
+		for k := range v.Properties[i].Claims {
+			all = append(all, &v.Properties[i].Claims[k])
+		}
+	}
+	return v, r.lightUp(ctx, r.tx, r.scope, all...)
 }
 
 const maxIncoming = 1000
@@ -722,7 +728,11 @@ func (r *reader) dress(ctx context.Context, claims []store.Claim) ([]Said, error
 		_, current, rival, _, _ := a.of(c.Property)
 		out = append(out, r.said(c, current[c.ID], rival))
 	}
-	return out, nil
+	all := make([]*Said, len(out))
+	for i := range out {
+		all[i] = &out[i]
+	}
+	return out, r.lightUp(ctx, r.tx, r.scope, all...)
 }
 
 // Summaries gives entities by identifier, as far as the reader sees them, by what was asked for.
