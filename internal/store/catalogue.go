@@ -355,8 +355,8 @@ func (tx *Tx) Members(ctx context.Context, s archive.Scope, ids ...string) (map[
 // for the one that stands for them.
 type EntityQuery struct {
 	Kinds       []archive.EntityKind
-	Code        string   // its beginning; or
-	Words       []string // beginnings of folded words of names, all of which must be there
+	Code        string     // its beginning; or
+	Words       [][]string // beginnings of folded words of names: of each group one, and all groups
 	Property    string
 	Value       string   // with Property
 	Refers      []string // those of which a claim (of Property, if given) names one of these
@@ -396,9 +396,13 @@ func (q EntityQuery) narrow(p *part, s archive.Scope) {
 		p.add(`SELECT n.id FROM entity n WHERE n.code >= ? AND n.code < ?`, q.Code, beyond(q.Code))
 		withinCatalogue(p, s, "n.compartment")
 	}
-	word := func(w string) func() {
+	word := func(group []string) func() {
 		return func() {
-			p.add(`SELECT c.entity_id FROM claim_key k JOIN claim c ON c.id = k.claim_id WHERE k.word >= ? AND k.word < ? AND c.retracted_at IS NULL`, w, beyond(w))
+			p.add(`SELECT c.entity_id FROM claim_key k JOIN claim c ON c.id = k.claim_id WHERE (1 = 0`)
+			for _, w := range group {
+				p.add(` OR k.word >= ? AND k.word < ?`, w, beyond(w))
+			}
+			p.add(`) AND c.retracted_at IS NULL`)
 			withinClaims(p, s, "c")
 		}
 	}
@@ -647,7 +651,7 @@ func (tx *Tx) AddClaimFinding(ctx context.Context, f archive.Finding) error {
 }
 
 // Findings gives the findings about entities of the scope, oldest first. A finding is seen by who sees every claim that it may speak about: those
-// of its entity and property that were there when it was made.
+// of its property, about its entity or what was merged into it, that were there when it was made.
 func (tx *Tx) Findings(ctx context.Context, s archive.Scope, entities ...string) ([]archive.Finding, error) {
 	var out []archive.Finding
 	for chunk := range slices.Chunk(distinct(entities), 500) {
@@ -657,7 +661,8 @@ func (tx *Tx) Findings(ctx context.Context, s archive.Scope, entities ...string)
 		withinEntity(&p, s, "f.entity_id")
 		p.add(` AND (f.claim_id IS NULL OR EXISTS (SELECT 1 FROM claim named WHERE named.id = f.claim_id`)
 		withinClaims(&p, s, "named")
-		p.add(`)) AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.entity_id = f.entity_id AND c.property = f.property AND c.created_at <= f.at AND NOT (1 = 1`)
+		p.add(`)) AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.entity_id IN (WITH RECURSIVE g(id) AS (SELECT f.entity_id UNION SELECT m.id FROM g JOIN entity m ON m.merged_into = g.id) SELECT id FROM g)
+			AND c.property = f.property AND c.created_at <= f.at AND NOT (1 = 1`)
 		withinClaims(&p, s, "c")
 		p.add(`)) ORDER BY f.at, f.id`)
 		found, err := all(ctx, tx, func(s scanner) (f archive.Finding, err error) {
