@@ -393,29 +393,53 @@ func places(q []float32, from, n int, r []float32, mirror bool, limit int) []int
 	return peaks[:min(limit, len(peaks))]
 }
 
-// windows chooses the stretches of a recording in which most moves, by falling motion.
-func windows(m []float32, frames, most int, free func(from, n int) bool) [][2]int {
-	n := min(windowLong, frames)
-	var all [][2]int
-	var energy []float64
-	step := max(n/2, 1)
-	for from := 0; from+n <= frames; from += step {
-		all = append(all, [2]int{from, n})
+// shots gives the stretches of a recording between which the picture changes at once: cuts of whoever put it together.
+func (p *Print) shots() [][2]int {
+	const cut = 96 // bits between two seconds; what moves in front of a camera changes far fewer
+	out := [][2]int{{0, p.frames}}
+	for i := 1; i < len(p.seconds); i++ {
+		a, b := p.seconds[i-1], p.seconds[i]
+		if a.shows() == b.shows() && (!a.shows() || a.hash[0].Distance(b.hash[0]) <= cut) {
+			continue
+		}
+		// Somewhere between the middles of two seconds: the second in between belongs to neither.
+		end, next := (i-1)*Rate+Rate/2+1, i*Rate+Rate/2
+		out[len(out)-1][1] = end
+		out = append(out, [2]int{next, p.frames})
 	}
-	if last := frames - n; len(all) > 0 && all[len(all)-1][0] < last {
-		all = append(all, [2]int{last, n})
+	return out
+}
+
+// windows chooses the stretches of a recording in which most moves, by falling motion. None goes across a cut, unless there is nothing
+// else.
+func windows(m []float32, shots [][2]int, frames, most int, free func(from, n int) bool) [][2]int {
+	var all [][2]int
+	cover := func(from, to int) {
+		n := min(windowLong, to-from)
+		for at := from; at+n <= to; at += max(n/2, 1) {
+			all = append(all, [2]int{at, n})
+		}
+		if last := to - n; len(all) > 0 && all[len(all)-1][0] < last {
+			all = append(all, [2]int{last, n})
+		}
+	}
+	for _, s := range shots {
+		if s[1]-s[0] >= 2*windowShort {
+			cover(s[0], s[1])
+		}
+	}
+	if len(all) == 0 {
+		cover(0, frames)
 	}
 	all = slices.DeleteFunc(all, func(w [2]int) bool { return !free(w[0], w[1]) })
-	order := make([]int, len(all))
-	for i, w := range all {
-		order[i] = i
-		energy = append(energy, energyOf(m, w[0], w[1]))
+	energy := map[int]float64{}
+	for _, w := range all {
+		energy[w[0]] = energyOf(m, w[0], w[1])
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(energy[j], energy[i]) })
+	slices.SortStableFunc(all, func(a, b [2]int) int { return cmp.Compare(energy[b[0]], energy[a[0]]) })
 	var out [][2]int
-	for _, i := range order {
-		w := all[i]
-		if slices.ContainsFunc(out, func(o [2]int) bool { return abs(o[0]-w[0]) < n }) {
+	for _, w := range all {
+		if slices.ContainsFunc(out, func(o [2]int) bool { return abs(o[0]-w[0]) < w[1] }) {
 			continue
 		}
 		if out = append(out, w); len(out) == most {
@@ -495,6 +519,7 @@ func (m *matcher) compare(crop [2]Region) (Relation, error) {
 	var best fit
 	var xy, xx, yy float64
 	told := false // something moved in both
+	shots := m.q.shots()
 	for round := range mostSpans {
 		tries := mostWindows
 		if round > 0 {
@@ -502,7 +527,7 @@ func (m *matcher) compare(crop [2]Region) (Relation, error) {
 		}
 		var f fit
 		hit := false
-		for _, w := range windows(m.qm, m.q.frames, tries, free) {
+		for _, w := range windows(m.qm, shots, m.q.frames, tries, free) {
 			if err := m.ctx.Err(); err != nil {
 				return out, err
 			}
