@@ -153,7 +153,7 @@ var kinds = []Kind{
 		prop("name", TypeName, many, ftm("name")), prop("alias", TypeName, many, ftm("alias")), ref("parent", to(Agency), ftm("parent")), term("type", "agency", ftm("classification")),
 		prop("country", TypeName, ftm("country")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Facility, Prefix: "F", FtM: "Organization", Title: []string{"name", "alias"}, Brief: []string{"type", "region", "agency"}, Properties: []Property{
+	{Kind: Facility, Prefix: "F", FtM: "Organization", Title: []string{"name", "alias"}, Brief: []string{"type", "region", "agency", "location"}, Properties: []Property{
 		prop("name", TypeName, many, ftm("name")), prop("alias", TypeName, many, ftm("alias")), ref("agency", to(Agency), ftm("parent")), term("type", "place-kind", ftm("classification")),
 		ref("location", to(Location), ftm("addressEntity")), prop("region", TypeName, ftm("jurisdiction")), prop("country", TypeName, ftm("country")),
 		prop("opened", TypeDate, ftm("incorporationDate")), prop("closed", TypeDate, ftm("dissolutionDate")), prop("note", TypeText, many, ftm("notes")),

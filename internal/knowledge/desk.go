@@ -145,6 +145,8 @@ type FacilityView struct {
 	Locations []PlaceView
 	Agency    Summary
 	Questions []Question
+	// Contradictions among what is said of it and of the postings there.
+	Contradictions []Contradiction
 }
 
 // CameraView is a camera with the labels that items carry.
@@ -175,8 +177,10 @@ type PersonView struct {
 	Received    []PersonOrder
 	Outcomes    []OutcomeView
 	Relations   []RelationView
-	Testimonies []Summary
+	Testimonies []Summary // that claims about the person rest on
 	Questions   []Question
+	// Contradictions among what is said of the person, their involvements and postings.
+	Contradictions []Contradiction
 }
 
 // PersonInvolvement is one act that a person has a part in.
