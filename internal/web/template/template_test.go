@@ -17,7 +17,7 @@ import (
 )
 
 var assets = map[string]string{
-	"zapis.css": "/asset/zapis-1.css", "base.js": "/asset/base-1.js", "archive.js": "/asset/archive-1.js", "item.js": "/asset/item-1.js",
+	"zapis.css": "/asset/zapis-1.css", "catalogue.css": "/asset/catalogue-1.css", "base.js": "/asset/base-1.js", "archive.js": "/asset/archive-1.js", "item.js": "/asset/item-1.js",
 	"live.js": "/asset/live-1.js", "passkey.js": "/asset/passkey-1.js", "icons.svg": "/asset/icons-1.svg", "mark.svg": "/asset/mark-1.svg",
 }
 
