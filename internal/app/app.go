@@ -23,6 +23,7 @@ import (
 	"zapis/internal/ingest"
 	"zapis/internal/job"
 	"zapis/internal/knowledge"
+	"zapis/internal/knowledge/exchange"
 	"zapis/internal/machine"
 	"zapis/internal/media"
 	"zapis/internal/note"
@@ -86,6 +87,7 @@ type App struct {
 	Proof      *proof.Service
 	Erase      *erase.Service
 	Copies     *copies.Service
+	Exchange   *exchange.Service     // import and export
 	Knowledge  *knowledge.Service    // the catalogue
 	Identities *knowledge.Identities // who stands behind its codes
 	Note       *note.Service
@@ -247,6 +249,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = a.openKnowledge(); err != nil {
+		return err
+	}
+	if err = a.openExchange(); err != nil {
 		return err
 	}
 	if err = a.openNote(); err != nil {
