@@ -51,7 +51,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     cssCodeSplit: true,
     rollupOptions: {
-      input: { ...Object.fromEntries(entries.map((e) => [e, here(`src/entry/${e}.ts`)])), zapis: here('src/style/zapis.css'), catalogue: here('src/style/catalogue.css') },
+      input: { ...Object.fromEntries(entries.map((e) => [e, here(`src/entry/${e}.ts`)])), zapis: here('src/style/zapis.css'), catalogue: here('src/style/catalogue.css'), note: here('src/style/note.css') },
       output: { entryFileNames: '[name]-[hash].js', chunkFileNames: '[name]-[hash].js', assetFileNames: '[name]-[hash][extname]' },
     },
   },
