@@ -38,6 +38,9 @@ type cli struct {
 	Search     searchCmd     `cmd:"" help:"Find what the archive holds; see docs/design/search.md for the query language."`
 	Item       itemCmd       `cmd:"" help:"List, show and extract items."`
 	Copies     copiesCmd     `cmd:"" help:"Find recordings that hold the same footage, and decide on what was found."`
+	Import     importCmd     `cmd:"" help:"Take tables and FollowTheMoney files into the catalogue, and undo that."`
+	Export     exportCmd     `cmd:"" help:"Take the catalogue out, for a purpose and an audience."`
+	Token      tokenCmd      `cmd:"" help:"Tokens by which programs use the JSON API."`
 	Note       noteCmd       `cmd:"" help:"List, export and import notes on items."`
 	Custody    custodyCmd    `cmd:"" help:"Show, export and verify the custody record."`
 	Log        logCmd        `cmd:"" help:"Keep, publish and check the transparency log."`
