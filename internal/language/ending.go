@@ -6,23 +6,39 @@ import (
 	"unicode/utf8"
 )
 
-// ukrainianEndings are taken off a word, the longest one that fits.
-var ukrainianEndings = longestFirst(`
-	ами ями ові еві єві ою ею єю ах ях ам ям ів їв ом ем єм ей єй ої
-	а я у ю і ї и е є о й ь
-	ого ього ому ьому ими ими їми іми их іх їх ій им ім їм ою ею ої ьої ая яя ую юю еє ії ої
-	істю ості остей остями остях остям ість
-	ати яти ити іти їти ути ти тиме тимуть тиму тимеш тимемо тимете
-	ав ала ало али яв яла яло яли ив ила ило или ів іла іло іли їв їла їло їли ув ула уло ули
-	ає ають аєш аємо аєте аю яє яють яєш яємо яєте яю ить ать ять иш имо ите іть уть ють еш емо ете єш ємо єте
-	ував увала увало ували увати ує ують уєш уємо уєте ую юють юється
-	авши ивши увавши ячи ачи учи ючи
-	ний на не ні ного ному ним ною них ними
-	ння нню нням ннях нь ань ень інь
-`)
-
-func longestFirst(words string) []string {
-	out := strings.Fields(words)
+// Endings of Ukrainian words, longest first: of nouns, of adjectives and what is built like them, of verbs, of nouns made from verbs.
+var ukrainianEndings = func() []string {
+	noun := strings.Fields(`а я у ю і ї и е є о й ь ів їв ом ем єм ою ею єю ам ям ах ях ами ями ові еві єві ей ії ію ія ією ій іям іями іях`)
+	adjective := strings.Fields(`ий ій а я е є і ї у ю ого ього ому ьому им ім їм ої ьої ою ьою ими іми їми их іх їх ую юю ая яя еє ії о`)
+	past := []string{"в", "ла", "ло", "ли", "ти", "вши", "но", "то"}
+	var out []string
+	out = append(out, noun...)
+	out = append(out, adjective...)
+	for _, theme := range []string{"а", "я", "и", "і", "ї", "ува", "юва"} {
+		for _, p := range past {
+			out = append(out, theme+p)
+		}
+	}
+	for _, participle := range []string{"ан", "ян", "ен", "єн", "ован", "йован"} {
+		for _, e := range adjective {
+			if e != "й" {
+				out = append(out, participle+e)
+			}
+		}
+	}
+	for _, present := range []string{"ю", "єш", "є", "ємо", "єте", "ють", "ючи", "й", "йте"} {
+		out = append(out, "а"+present, "я"+present, "у"+present, "ю"+present, "і"+present)
+	}
+	out = append(out, strings.Fields(`ить ать ять иш имо ите ите їть їш їмо їте уть еш емо ете ачи ячи учи`)...)
+	for _, theme := range []string{"ан", "ян", "ен", "єн", "ін", "уван", "юван"} {
+		for _, e := range []string{"ня", "ню", "ням", "ні", "нями", "нях"} {
+			out = append(out, theme+e)
+		}
+		if theme != "ен" { // в'язень is no noun made from a verb
+			out = append(out, theme+"ь")
+		}
+	}
+	out = append(out, strings.Fields(`ість ості істю остей остям остями остях`)...)
 	slices.SortFunc(out, func(a, b string) int {
 		if d := utf8.RuneCountInString(b) - utf8.RuneCountInString(a); d != 0 {
 			return d
@@ -30,16 +46,67 @@ func longestFirst(words string) []string {
 		return strings.Compare(a, b)
 	})
 	return slices.Compact(out)
-}
+}()
 
-// alternate evens out what changes between the forms of a Ukrainian word.
+// alternate evens out what changes between the forms of a Ukrainian word: soft signs, doubled consonants, vowels that come and go, and і,
+// which stands for о in a closed syllable.
 func alternate(stem string) string {
-	stem = strings.ReplaceAll(stem, "ь", "")
-	return stem
+	stem = strings.TrimRight(strings.ReplaceAll(stem, "ь", ""), "аеєиіїоуюяй")
+	r := []rune(stem)
+	for n := len(r); n >= 3 && r[n-1] == r[n-2]; n-- {
+		r = r[:n-1]
+	}
+	stem = settle(string(r))
+	r = []rune(stem)
+	if len(r) >= 3 {
+		for i := len(r) - 1; i >= 0; i-- {
+			if isVowel(r[i]) {
+				if r[i] == 'і' && i > 0 {
+					r[i] = 'о'
+				}
+				break
+			}
+		}
+	}
+	return string(r)
 }
 
-// Forms of frequent words whose stems the rules do not bring together.
+// Forms of frequent words that the rules do not bring together, by the stem that is given to them.
 var (
-	russianIrregular   = forms(``)
-	ukrainianIrregular = forms(``)
+	russianIrregular = forms(`
+		дн: день дня дню днем дне дни дней дням днями днях
+		люд: люди людей людям людьми людях
+		тюрм: тюрьма тюрьмы тюрьме тюрьму тюрьмой тюрьмою тюрем тюрьмам тюрьмами тюрьмах
+		писм: письмо письма письму письмом письме писем письмам письмами письмах
+		им: имя имени именем имена имен именам именами именах
+		врем: время времени временем времена времен временам временами временах
+		реб: ребенок ребенка ребенку ребенком ребенке
+		дет: дети детей детям детьми детях
+		мат: мать матери матерью матерей матерям матерями матерях
+		доч: дочь дочери дочерью дочерей дочерям дочерями дочерях
+		отц: отец отца отцу отцом отце отцы отцов отцам отцами отцах
+		рот: рот рта рту ртом рте рты ртов
+		лоб: лоб лба лбу лбом лбе лбы лбов
+		сон: сон сна сну сном сне сны снов снам снами снах
+		бит: бить бил била било били бьет бьют бью бьем бьете бейте бей
+		ид: идти идет идут иду идем шел шла шло шли
+		суд: суд суда суду судом суде суды судов судам судами судах
+	`)
+	ukrainianIrregular = forms(`
+		рок: рік року рокові роком році роки років рокам роками роках
+		дн: день дня дню днем дні днів дням днями днях
+		люд: люди людей людям людьми людях людина людини людині людину людиною людино
+		имен: ім'я імя імені іменем імям імена імен іменам іменами іменах
+		час: час часу часові часом часі часи часів часам часами часах
+		дит: дитина дитини дитині дитину дитиною діти дітей дітям дітьми дітях
+		мат: мати матері матірю матерів матерям матерями матерях матір
+		батк: батько батька батькові батьку батьком батьки батьків батькам батьками батьках
+		камен: камінь каменя каменю каменем камені каменів каменям каменями каменях
+		бити: бити бив била било били бє бють бю бємо бєте бий бийте
+		йти: йти йде йдуть йду йдемо йшов йшла йшло йшли
+		суд: суд суду судові судом суді суди судів судам судами судах суда
+		пес: пес пса псу псом пси псів псам псами псах
+		рот: рот рота роту ротом роті роти ротів
+		око: око ока оку оком очі очей очам очима очах
+	`)
 )

@@ -255,7 +255,8 @@ func isWord(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 	}
-	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) && r != '\u0640' // the Arabic stretch is no letter to be compared
+	// An apostrophe may be a letter by its class; the Arabic stretch is one that nobody reads.
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) && r != '\u0640' && r != '\u02BC'
 }
 
 // single says whether a letter is a word of its own: scripts that put no space between words.
@@ -439,6 +440,11 @@ func (a *analyzer) stems(word string, tr traits) []string {
 		out = []string{Russian(word)}
 		if u := Ukrainian(word); u != out[0] {
 			out = append(out, u)
+		}
+	}
+	for i, s := range out {
+		if s == "" {
+			out[i] = word // nothing but an ending
 		}
 	}
 	if len(a.known) >= mostKnown {

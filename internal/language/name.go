@@ -37,6 +37,7 @@ func WordKeys(word string) []string {
 	if utf8.RuneCountInString(word) < 2 {
 		return nil
 	}
+	latin := word[0] < utf8.RuneSelf
 	keys := []string{""}
 	for len(word) > 0 {
 		n, reads := spell(word)
@@ -59,6 +60,11 @@ func WordKeys(word string) []string {
 	for _, k := range keys {
 		if k = settleKey(k); k != "" && !slices.Contains(out, k) {
 			out = append(out, k)
+		}
+	}
+	if latin && len(out) > 0 {
+		if s, ok := strings.CutSuffix(out[0], "ine"); ok && len(s) > 2 { // Osetchkine
+			out = append(out, s+"in")
 		}
 	}
 	return out
@@ -89,8 +95,8 @@ func settleKey(k string) string {
 		}
 	}
 	k = b.String()
-	for _, r := range [][2]string{{"io", "e"}, {"ie", "e"}, {"iou", "u"}} {
-		k = strings.ReplaceAll(k, r[0], r[1])
+	for _, r := range []string{"io", "ie", "ee"} {
+		k = strings.ReplaceAll(k, r, "e")
 	}
 	return k
 }
@@ -128,7 +134,7 @@ var spellings = func() []spelling {
 		{"tsch", []string{"C"}}, {"tch", []string{"C"}}, {"cz", []string{"C"}}, {"ch", []string{"C", "h", "S"}},
 		{"sch", []string{"S", "Z"}}, {"sh", []string{"S"}}, {"sz", []string{"S"}}, {"zh", []string{"Z"}}, {"rz", []string{"Z", "rz"}},
 		{"kh", []string{"h"}}, {"gh", []string{"h"}}, {"ph", []string{"v"}}, {"th", []string{"t"}}, {"ck", []string{"k"}},
-		{"ts", []string{"ts"}}, {"tz", []string{"ts"}}, {"ou", []string{"u", "ou"}}, {"j", []string{"i", "Z"}}, {"c", []string{"k", "ts"}},
+		{"ts", []string{"ts"}}, {"tz", []string{"ts"}}, {"ou", []string{"u", "ou"}}, {"j", []string{"i", "Z"}}, {"z", []string{"z", "ts"}}, {"c", []string{"k", "ts"}},
 		{"iou", []string{"iu"}}, {"тс", []string{"ts"}},
 	}
 	slices.SortStableFunc(out, func(a, b spelling) int { return len(b.written) - len(a.written) })

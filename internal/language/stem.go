@@ -22,6 +22,9 @@ func Russian(word string) string {
 	if s, ok := russianIrregular[word]; ok {
 		return s
 	}
+	if s, ok := strings.CutSuffix(word, "пись"); ok {
+		return s + "пис" // запись is no reflexive verb
+	}
 	e := snowballstem.NewEnv(word)
 	russian.Stem(e)
 	return settle(e.Current())
@@ -37,7 +40,7 @@ func settle(stem string) string {
 	rest := stem[:len(stem)-n]
 	vowel, m := utf8.DecodeLastRuneInString(rest)
 	before := rest[:len(rest)-m]
-	if vowel != 'о' && vowel != 'е' || utf8.RuneCountInString(before) < 2 {
+	if vowel != 'о' && vowel != 'е' || utf8.RuneCountInString(before) < 2 || !strings.ContainsFunc(before, isVowel) {
 		return stem
 	}
 	if c, _ := utf8.DecodeLastRuneInString(before); isVowel(c) || c == 'й' {

@@ -12,23 +12,25 @@ func Ukrainian(word string) string {
 		return s
 	}
 	n := utf8.RuneCountInString(word)
-	if n <= 3 {
-		return word
-	}
 	w := word
 	// Reflexive verbs.
 	for _, s := range []string{"ся", "сь"} {
-		if r, ok := strings.CutSuffix(w, s); ok && n-2 >= 3 {
+		if r, ok := strings.CutSuffix(w, s); ok && n >= 6 {
 			w, n = r, n-2
 			break
 		}
 	}
+	if r, ok := strings.CutSuffix(w, "ень"); ok && n >= 6 {
+		// звинувачень, рішень: of звинувачення, рішення
+		if last, _ := utf8.DecodeLastRuneInString(r); strings.ContainsRune("чшжщнлр", last) {
+			return alternate(r)
+		}
+	}
 	for _, s := range ukrainianEndings {
-		size := utf8.RuneCountInString(s)
-		if n-size < 3 {
+		if n-utf8.RuneCountInString(s) < 3 {
 			continue
 		}
-		if r, ok := strings.CutSuffix(w, s); ok {
+		if r, ok := strings.CutSuffix(w, s); ok && strings.ContainsFunc(r, isVowel) {
 			w = r
 			break
 		}
