@@ -69,6 +69,9 @@ const (
 	// leastCore is the same for what is left when the strongest single pattern is taken away, too: a lamp that is switched on is one
 	// pattern, and looks the same on any day.
 	leastCore = 0.45
+	// quietCell is the mean square below which what a cell does is noise, and leastCells how many others there must be.
+	quietCell  = 0.5
+	leastCells = 16
 	// coreFrom is how well that must agree for Same, in parts of one.
 	coreFrom = 0.75
 	// repeats is how well a stretch may agree with itself at another time before no place can be told by it.
@@ -141,6 +144,26 @@ func (p *Print) look(v view, from, n int) ([]float32, error) {
 	return out, nil
 }
 
+// between gives n pictures as they are a part of a picture after from.
+func (p *Print) between(v view, from, n int, part float64) ([]float32, error) {
+	if part < 0 {
+		from, part = from-1, part+1
+	}
+	if part < 0.01 || from < 0 || from+n+1 > p.frames {
+		from = min(max(from, 0), p.frames-n)
+		return p.look(v, from, n)
+	}
+	a, err := p.look(v, from, n+1)
+	if err != nil {
+		return nil, err
+	}
+	f := float32(part)
+	for i := range n * grid {
+		a[i] += f * (a[i+grid] - a[i])
+	}
+	return a[:n*grid], nil
+}
+
 // agreement is how alike two stretches move.
 type agreement struct {
 	score    float64 // -1 to 1
@@ -205,20 +228,26 @@ func agree(a, b []float32, core bool) agreement {
 	energy := func(k int) float64 { return xx[k]/(allX+tiny) + yy[k]/(allY+tiny) }
 	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(energy(j), energy(i)) })
 	var g agreement
+	var sumX, sumY float64
+	kept := make([]bool, grid)
+	cells := 0
 	for _, k := range order[leftOut:] {
+		sumX += xx[k]
+		sumY += yy[k]
+		if (xx[k]+yy[k])/float64(2*n) < quietCell {
+			continue // noise of coding, which agrees with nothing
+		}
+		kept[k] = true
+		cells++
 		g.xy += xy[k]
 		g.xx += xx[k]
 		g.yy += yy[k]
 	}
 	g.score = g.xy / math.Sqrt(g.xx*g.yy+tiny)
 	count := float64(n * (grid - leftOut))
-	g.motion = math.Sqrt(g.xx/count) >= leastMotion && math.Sqrt(g.yy/count) >= leastMotion
+	g.motion = cells >= leastCells && math.Sqrt(sumX/count) >= leastMotion && math.Sqrt(sumY/count) >= leastMotion
 	if !core || !g.motion {
 		return g
-	}
-	kept := make([]bool, grid)
-	for _, k := range order[leftOut:] {
-		kept[k] = true
 	}
 	u := strongest(a, b, kept)
 	var cxy, cxx, cyy float64
@@ -395,7 +424,7 @@ func places(q []float32, from, n int, r []float32, mirror bool, limit int) []int
 
 // shots gives the stretches of a recording between which the picture changes at once: cuts of whoever put it together.
 func (p *Print) shots() [][2]int {
-	const cut = 96 // bits between two seconds; what moves in front of a camera changes far fewer
+	const cut = 108 // bits between two seconds; what moves in front of a camera changes far fewer
 	out := [][2]int{{0, p.frames}}
 	for i := 1; i < len(p.seconds); i++ {
 		a, b := p.seconds[i-1], p.seconds[i]
@@ -438,8 +467,11 @@ func windows(m []float32, shots [][2]int, frames, most int, free func(from, n in
 	}
 	slices.SortStableFunc(all, func(a, b [2]int) int { return cmp.Compare(energy[b[0]], energy[a[0]]) })
 	var out [][2]int
+	if len(shots) > 1 && frames <= windowLong && free(0, frames) {
+		out = append(out, [2]int{0, frames}) // somebody who comes close looks like a cut
+	}
 	for _, w := range all {
-		if slices.ContainsFunc(out, func(o [2]int) bool { return abs(o[0]-w[0]) < w[1] }) {
+		if slices.ContainsFunc(out, func(o [2]int) bool { return o[1] == w[1] && abs(o[0]-w[0]) < w[1] }) {
 			continue
 		}
 		if out = append(out, w); len(out) == most {
@@ -459,8 +491,8 @@ type matcher struct {
 
 // fit is a stretch of q that was found in r.
 type fit struct {
-	from, n, at  int // at: where it lies in r
-	shift        float64
+	from, n, at  int     // at: where it lies in r
+	shift        float64 // part of a picture to be added to at
 	g            agreement
 	qv, rv       view
 	ambiguous    bool
@@ -684,20 +716,28 @@ func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
 			}
 		}
 	}
-	// Between pictures: the top of the parabola through the neighbours.
-	v := [2]Region{best.qv.margin, best.rv.margin}
-	if best.at > 0 && best.at+n < m.r.frames {
-		l, err := try(best.at-1, v)
+	// The pictures of two encodes are not taken at the same moments: look between them.
+	a, err := m.q.look(best.qv, from, n)
+	if err != nil {
+		return best, err
+	}
+	ra := residual(a)
+	at0 := best.g.score
+	for _, part := range []float64{-0.5, 0.5, -0.25, 0.25, -0.375, 0.375, -0.125, 0.125} {
+		if o := best.at; part < 0 && o == 0 || part > 0 && o+n >= m.r.frames {
+			continue
+		}
+		b, err := m.r.between(best.rv, best.at, n, part)
 		if err != nil {
 			return best, err
 		}
-		r, err := try(best.at+1, v)
-		if err != nil {
-			return best, err
+		if g := agree(ra, residual(b), false); g.motion && g.score > best.g.score {
+			best.g, best.shift = g, part
 		}
-		if d := l.score - 2*best.g.score + r.score; d < -1e-6 {
-			best.shift = min(max((l.score-r.score)/(2*d), -0.5), 0.5)
-		}
+	}
+	// Mixing two pictures blurs away noise, which is no sign of a place between them.
+	if best.g.score < at0+0.002 {
+		best.shift = 0
 	}
 	return m.judge(best)
 }
@@ -713,7 +753,7 @@ func (m *matcher) judge(f fit) (fit, error) {
 	if err != nil {
 		return f, err
 	}
-	b, err := m.r.look(f.rv, f.at, f.n)
+	b, err := m.r.between(f.rv, f.at, f.n, f.shift)
 	if err != nil {
 		return f, err
 	}
@@ -757,7 +797,7 @@ func (m *matcher) extend(f fit) ([2]int, agreement, error) {
 		if err != nil {
 			return bad, agreement{}, err
 		}
-		b, err := m.r.look(f.rv, from+shift, n)
+		b, err := m.r.between(f.rv, from+shift, n, f.shift)
 		if err != nil {
 			return bad, agreement{}, err
 		}
