@@ -47,6 +47,7 @@ type cli struct {
 	Scope      scopeCmd      `cmd:"" help:"Seal accessions and state how much the archive holds, so that anybody can check it."`
 	Clip       clipCmd       `cmd:"" help:"Cut clips for publication and state where they come from."`
 	Proof      proofCmd      `cmd:"" help:"Write bundles by which anybody can check a scope, a clip or an item, without an archive."`
+	Testimony  testimonyCmd  `cmd:"" help:"Testimony, what may be done with it, and who it is from."`
 	Erase      eraseCmd      `cmd:"" help:"Erase an item for good, when two people agree."`
 	Fixity     fixityCmd     `cmd:"" help:"Check that the bytes held are the bytes received."`
 	Fsck       fsckCmd       `cmd:"" help:"Cross-check database, vault and custody record."`
