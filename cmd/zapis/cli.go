@@ -37,6 +37,7 @@ type cli struct {
 	Account    accountCmd    `cmd:"" help:"List accounts and make sign-in links."`
 	Search     searchCmd     `cmd:"" help:"Find what the archive holds; see docs/design/search.md for the query language."`
 	Item       itemCmd       `cmd:"" help:"List, show and extract items."`
+	Catalogue  catalogueCmd  `cmd:"" help:"Build and read the catalogue: incidents, acts, persons, facilities and what is said about them."`
 	Copies     copiesCmd     `cmd:"" help:"Find recordings that hold the same footage, and decide on what was found."`
 	Import     importCmd     `cmd:"" help:"Take tables and FollowTheMoney files into the catalogue, and undo that."`
 	Export     exportCmd     `cmd:"" help:"Take the catalogue out, for a purpose and an audience."`
