@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"zapis/internal/archive"
+	"zapis/internal/copies"
 	"zapis/internal/reading"
 	"zapis/internal/web/template"
 )
@@ -160,6 +161,8 @@ type rowJSON struct {
 	Copies     int    `json:"copies"`
 	Difficulty int    `json:"difficulty"`
 	Anomalies  int    `json:"anomalies"`
+
+	Fold *foldJSON `json:"fold,omitempty" doc:"copies that are folded into this row"`
 }
 
 func row(it archive.Item) rowJSON {
@@ -175,6 +178,7 @@ type itemsIn struct {
 	Filter
 	At     string `query:"at" doc:"day or moment at which the list begins"`
 	Cursor string `query:"cursor" doc:"the next of the page before, or the identifier of a row"`
+	Fold   string `query:"fold" doc:"1: one row for recordings that are the same footage from end to end; a page may then be shorter than asked for"`
 	Limit  string `query:"limit" doc:"items of the page, 1 to 200, of which 200 are the default"`
 }
 
@@ -333,14 +337,28 @@ func (s *Server) newAPI() (http.Handler, []byte, error) {
 				return nil, fmt.Errorf("%w: limit", archive.ErrInvalid)
 			}
 		}
-		items, next, err := s.o.Reading.Browse(ctx, r.reader, q, at, limit)
+		var items []archive.Item
+		var next reading.Cursor
+		var folds map[string]copies.Fold
+		switch {
+		case in.Fold != "" && in.Fold != "0" && in.Fold != "1":
+			return nil, fmt.Errorf("%w: fold", archive.ErrInvalid)
+		case in.Fold == "1" && s.o.Copies != nil:
+			items, folds, next, err = s.browseFolded(r, q, at, limit)
+		default:
+			items, next, err = s.o.Reading.Browse(ctx, r.reader, q, at, limit)
+		}
 		if err != nil {
 			return nil, err
 		}
 		out := &itemsOut{}
 		out.Body.Items = make([]rowJSON, 0, len(items))
 		for _, it := range items {
-			out.Body.Items = append(out.Body.Items, row(it))
+			one := row(it)
+			if f, ok := folds[it.ID]; ok {
+				one.Fold = &foldJSON{Recordings: f.Recordings, Files: f.Files}
+			}
+			out.Body.Items = append(out.Body.Items, one)
 		}
 		out.Body.Next = cursorText(next)
 		return out, nil

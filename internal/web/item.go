@@ -44,6 +44,12 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 	if v.Clock, err = s.clockPanel(r, p.Item.Item); err != nil {
 		return err
 	}
+	if v.Claims, err = s.claimsOn(r, p.Item.Item); err != nil {
+		return err
+	}
+	if v.Same, err = s.copyPanel(r, p.Item.Item); err != nil {
+		return err
+	}
 	for _, a := range p.Anomalies {
 		v.Anomalies = append(v.Anomalies, template.Anomaly(a))
 	}

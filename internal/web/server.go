@@ -48,10 +48,11 @@ type Options struct {
 	Erase     Eraser          // nil: nothing can be erased here
 	Catalogue Catalogue       // nil: there is no catalogue here
 	Machine   MachineRoom     // nil: nothing that machines found
+	Copies    CopyRoom        // nil: nothing is known of copies
 	Note      NoteRoom        // nil: no notes
-	Testimony  Testimonies // nil: no testimony
-	Identity   Identities  // nil: nobody is asked who stands behind a code
-	Search       SearchRoom      // nil: nothing can be searched here
+	Testimony Testimonies     // nil: no testimony
+	Identity  Identities      // nil: nobody is asked who stands behind a code
+	Search    SearchRoom      // nil: nothing can be searched here
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
 	Compartments Compartments
 	Origin       string // under which people reach the workspace: https://archive.example, or http:// and a loopback address
@@ -87,6 +88,7 @@ type Server struct {
 	done    chan struct{} // closed when streams must end
 	closing sync.Once
 	streams streams
+	paces   paces
 	outside struct { // what does not change while the server runs
 		sync.Mutex
 		witnesses witnesses
@@ -236,7 +238,11 @@ func (s *Server) chain(mux http.Handler) http.Handler {
 // limits bounds bodies, and lets no write stand still for ever.
 func (s *Server) limits(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		limit := int64(maxBody)
+		if takesFiles(r) {
+			limit = maxUpload
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(&pacedWriter{ResponseWriter: w, control: http.NewResponseController(w)}, r)
 	})
 }
@@ -267,8 +273,9 @@ type request struct {
 	account    account.Account // zero when nobody is signed in
 	reader     reading.Reader
 	lang       string
-	since      time.Time // when the person proved who they are
-	hadSession bool      // a session cookie came that opens nothing any more
+	bearer     *account.Bearer // who came with a token
+	since      time.Time       // when the person proved who they are
+	hadSession bool            // a session cookie came that opens nothing any more
 }
 
 // signedIn says whether somebody is.

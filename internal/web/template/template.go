@@ -29,7 +29,7 @@ var files embed.FS
 
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
-	"accession", "accessions", "archive", "away", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "facility",
+	"accession", "accessions", "archive", "away", "copies", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "facility",
 	"findings", "graph", "health", "identity", "incident", "incidents", "item", "jobs", "map", "me", "people", "person", "persons", "places", "proof",
 	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "timeline", "withdraw",
 }
@@ -217,5 +217,5 @@ var Icons = []string{
 	"archive", "accessions", "jobs", "health", "people", "me", "away", "look", "cover", "grey", "blur", "sound", "mute",
 	"play", "pause", "back", "on", "smaller", "larger", "grid", "list", "search", "check", "clock", "half", "flag",
 	"lock", "warn", "key", "out", "film", "audio", "image", "document", "unknown", "down", "received", "sealed",
-	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "incidents", "places", "persons", "map", "ties", "undo", "coverage",
+	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "incidents", "places", "persons", "map", "ties", "undo", "coverage", "testimonies",
 }

@@ -17,7 +17,7 @@ import (
 )
 
 var assets = map[string]string{
-	"zapis.css": "/asset/zapis-1.css", "catalogue.css": "/asset/catalogue-1.css", "base.js": "/asset/base-1.js", "archive.js": "/asset/archive-1.js", "item.js": "/asset/item-1.js",
+	"zapis.css": "/asset/zapis-1.css", "note.css": "/asset/note-1.css", "catalogue.css": "/asset/catalogue-1.css", "base.js": "/asset/base-1.js", "archive.js": "/asset/archive-1.js", "item.js": "/asset/item-1.js",
 	"live.js": "/asset/live-1.js", "passkey.js": "/asset/passkey-1.js", "icons.svg": "/asset/icons-1.svg", "mark.svg": "/asset/mark-1.svg",
 }
 
@@ -187,7 +187,7 @@ func TestNoMessageIsIdle(t *testing.T) {
 		"unit", "date.month", "date.weekday", "date.after_year", "notice", "role", "level", "nav", "jobs.states", "health.line", "health.scopes", "health.disks",
 		"account.error", "erase.error", "signin.error", "reach", "proof.problem", "proof.advice", "proof.reason", "proof.mark", "proof.witness", "proof.stamp", "proof.place",
 		"search.certainty", "search.complete", "search.entity", "search.example", "search.field", "search.in", "search.order", "search.refused",
-		"clock.by", "clock.jump", "clock.order",
+		"clock.by", "clock.jump", "clock.order", "copy.is",
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
 		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
 		"map.dispute", "map.unmarked", "map.view",

@@ -93,7 +93,9 @@ type Item struct {
 	Visit                string      // identifier of this visit, which every request for bytes carries
 	Seal                 *Seal       // of its accession, if it was sealed with it
 	Erase                *EraseForm  // nil: the person may not ask for its erasure
+	Claims               *ItemClaims // what the catalogue says on the strength of it; nil: there is no catalogue for this reader
 	Clock                *ClockPanel // nil: none was read
+	Same                 *CopyPanel  // other recordings of the footage; nil for what is none
 }
 
 // Anomaly is something odd about an item: a code as in the keys anomaly.*, and figures.
