@@ -35,6 +35,7 @@ type Catalogue interface {
 	Graph(ctx context.Context, who policy.Subject, id string, depth int, lang ...string) (knowledge.Graph, error)
 	Compartments(ctx context.Context, who policy.Subject) ([]archive.Compartment, error)
 	Vocabulary(ctx context.Context, name string) ([]archive.Term, error)
+	ItemClaims(ctx context.Context, who policy.Subject, item string, lang ...string) ([]knowledge.Said, error)
 }
 
 // listSize is how many entities a page of a list shows.

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"zapis/internal/archive"
+	"zapis/internal/catalogue"
 	"zapis/internal/note"
 	"zapis/internal/policy"
+	"zapis/internal/web/template"
 )
 
 // NoteRoom is what the pages ask of those who keep notes; *note.Service. It asks policy itself.
@@ -279,6 +281,29 @@ func (s *Server) noteReaction(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return sendJSON(w, []byte(`{"reaction":`+strconv.FormatInt(v.Reaction, 10)+`}`))
+}
+
+// claimsOn gives what the catalogue says on the strength of an item, for its page; nil for who may not see the catalogue.
+func (s *Server) claimsOn(r *request, it archive.Item) (*template.ItemClaims, error) {
+	if s.o.Catalogue == nil || !policy.Could(r.reader.Subject, policy.ViewCatalogue) || it.State == archive.ItemErased {
+		return nil, nil
+	}
+	said, err := s.o.Catalogue.ItemClaims(r.Context(), r.reader.Subject, it.ID, r.lang)
+	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrForbidden) {
+		return nil, nil // outside what this person may see of the catalogue
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claims on %s: %w", it.ID, err)
+	}
+	out := &template.ItemClaims{Item: it.ID, May: policy.Could(r.reader.Subject, policy.EditCatalogue)}
+	d := s.describe(r, s.o.Catalogue)
+	for _, c := range said {
+		k, _ := catalogue.KindOf(c.Kind)
+		p, _ := k.Property(c.Property)
+		about := template.EntityLink{ID: c.Entity, Code: c.EntityCode, Label: c.EntityCode, Kind: string(c.Kind), Href: entityHref(c.Kind, c.Entity)}
+		out.List = append(out.List, template.ItemClaim{About: about, Claim: d.claim(c, p)})
+	}
+	return out, nil
 }
 
 // noteExport serves GET /items/{item}/notes/{format}?author=ID&tag=TERM.

@@ -7,6 +7,7 @@
 // The link is used up. With --mock the steps that need a real account are left out. --only REGEX runs only the steps so named, and the
 // first one.
 import { parseArgs } from 'node:util';
+import { noteSteps } from './note.mjs';
 import { axe, expect, launch, open, problem, problems, say, shots, tolerate, totp, until } from './run.mjs';
 
 const { values: args } = parseArgs({ options: { link: { type: 'string' }, shots: { type: 'string' }, mock: { type: 'boolean', default: false }, only: { type: 'string' } } });
@@ -313,7 +314,7 @@ if (!args.mock) await step('what others can check', async () => {
   expect((await page.locator('.scope').count()) > 0, 'the scope that was stated is not shown');
   await axe(page, 'proof');
   await shot(page, 'proof');
-  await goto(page, `/items/${item}`);
+  await goto(page, `/items/${item}#p-about`);
   const reach = page.locator('.chain .reach').first();
   await reach.locator('summary').focus();
   await page.keyboard.press('Enter');
@@ -354,7 +355,7 @@ if (!args.mock) await step('erasure: ask', async () => {
   await goto(page, '/erasures');
   expect((await page.locator('.empty').count()) === 1, 'nothing is said where there is nothing');
   await axe(page, 'erasures, empty');
-  await goto(page, `/items/${item}`);
+  await goto(page, `/items/${item}#p-about`);
   await page.locator('details.erase summary').click();
   await axe(page, 'item, erasure form');
   await page.locator('details.erase input[name=reason]').fill('the walk asks');
@@ -443,6 +444,8 @@ await step('when the server does not answer as it should', async () => {
 });
 
 // Passkeys are tied to a name: the same server is visited as localhost.
+if (!args.mock) await noteSteps({ step, page, base, shot, item: () => item });
+
 async function virtualKey(p) {
   const session = await p.context().newCDPSession(p);
   await session.send('WebAuthn.enable');

@@ -42,7 +42,7 @@ export async function open(browser, base, options = {}) {
   page.on('pageerror', (e) => problem(`script: ${e.message}`));
   page.on('request', (r) => { if (!r.url().startsWith(origin + '/') && !r.url().startsWith('blob:' + origin)) problem(`foreign request: ${new URL(r.url()).origin}`); });
   page.on('response', (r) => { if (r.status() >= 400 && new URL(r.url()).pathname.startsWith('/asset/')) problem(`built file is missing: ${new URL(r.url()).pathname}`); });
-  page.on('requestfailed', (r) => { if (!/ERR_ABORTED/.test(r.failure()?.errorText ?? '')) problem(`request failed: ${new URL(r.url()).pathname} ${r.failure()?.errorText}`); });
+  page.on('requestfailed', (r) => { if (!/ERR_ABORTED/.test(r.failure()?.errorText ?? '') && !tolerated?.test(r.failure()?.errorText ?? '')) problem(`request failed: ${new URL(r.url()).pathname} ${r.failure()?.errorText}`); });
   return page;
 }
 

@@ -34,4 +34,5 @@ tabs.forEach((t, i) => {
 });
 const wanted = tabs.find((t) => location.hash === `#${t.getAttribute('aria-controls')}`) ?? tabs[0];
 if (wanted) open(wanted);
+window.addEventListener('hashchange', () => { const t = tabs.find((x) => location.hash === `#${x.getAttribute('aria-controls')}`); if (t) open(t); });
 document.addEventListener('zapis:write', () => { const t = tabs.find((x) => x.getAttribute('aria-controls') === 'p-notes'); if (t) open(t); });

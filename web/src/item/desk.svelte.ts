@@ -262,6 +262,8 @@ class Desk {
   }
   #restore(key: string): void {
     this.#set(key, { gone: false });
+    this.chosen = key; // what comes back is what is looked at
+    this.draft = markOf(this.#find(key));
     this.#put(key, async () => { await post(`/api/notes/${this.#find(key).id}/restore`); });
   }
   #body(m: Mark): Record<string, unknown> {
