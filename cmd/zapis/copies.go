@@ -11,7 +11,7 @@ import (
 	"zapis/internal/app"
 	"zapis/internal/archive"
 	"zapis/internal/copies"
-	"zapis/internal/media/fingerprint"
+	prints "zapis/internal/media/fingerprint"
 	"zapis/internal/policy"
 	"zapis/internal/store"
 )
@@ -68,7 +68,7 @@ type copiesFindCmd struct {
 func (c *copiesFindCmd) Run(k *call) error {
 	return k.with(app.Options{ReadOnly: true}, func(a *app.App) error {
 		found, err := c.find(k, a)
-		if errors.Is(err, fingerprint.ErrShort) {
+		if errors.Is(err, prints.ErrShort) {
 			return archive.Explain(err, "There is no footage by which it could be told again.", "A recording in the archive gets its fingerprint after its working copy; zapis copies fill makes those that are missing.")
 		}
 		if err != nil {
@@ -255,7 +255,7 @@ func (c *copiesStatusCmd) Run(k *call) error {
 	return k.with(app.Options{ReadOnly: true}, func(a *app.App) error {
 		var missing []string
 		err := a.DB.Read(k.ctx, func(tx *store.Tx) (err error) {
-			missing, err = tx.ItemsWithoutFingerprint(k.ctx, fingerprint.Version, "", 100_000)
+			missing, err = tx.ItemsWithoutFingerprint(k.ctx, prints.Version, "", 100_000)
 			return err
 		})
 		if err != nil {
