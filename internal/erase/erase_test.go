@@ -53,6 +53,24 @@ func TestNothingIsLeft(t *testing.T) {
 		_, err := tx.ChangeNote(ctx, n)
 		return err
 	}))
+	check(t, r.DB.Write(ctx, func(tx *store.Tx) error {
+		e := archive.Entity{ID: archive.NewID(archive.PrefixEntity), Kind: "incident", Code: "I-0001", CreatedAt: r.item.ReceivedAt, CreatedBy: "ag_1"}
+		c := archive.Claim{ID: archive.NewID(archive.PrefixClaim), Entity: e.ID, Property: "title", Value: "Evdokia is led away", Certainty: archive.Probable, Note: "Fevronia says so", Author: "ag_1", Origin: "person",
+			CreatedAt: e.CreatedAt, Sources: []archive.Source{{Kind: archive.SourceItem, Item: r.item.ID, To: time.Second, Note: "Glafira in the mirror"}}}
+		if err := tx.AddEntities(ctx, store.NewEntity{Entity: e, Number: 1}); err != nil {
+			return err
+		}
+		if err := tx.AddClaims(ctx, store.Claim{Claim: c, Keys: []string{"keyofevdokia"}}); err != nil {
+			return err
+		}
+		if err := tx.IndexDocs(ctx, store.Doc{Kind: store.DocClaim, Ref: c.ID, Entity: e.ID, Claim: c.ID, At: c.CreatedAt, Text: c.Value}); err != nil {
+			return err
+		}
+		if err := tx.AddClaimFinding(ctx, archive.Finding{ID: archive.NewID(archive.PrefixFinding), Entity: e.ID, Property: c.Property, Claim: c.ID, Reason: "Anfisa agrees", Author: "ag_1", At: e.CreatedAt}); err != nil {
+			return err
+		}
+		return tx.RetractClaims(ctx, e.CreatedAt, "ag_1", "Matrona doubts it", "", c.ID)
+	}))
 	sum := sha256.Sum256(r.secret)
 	var seal store.ItemSeal
 	var manifests, receipts [][]byte
@@ -72,7 +90,8 @@ func TestNothingIsLeft(t *testing.T) {
 	rec, err := ingest.VerifyReceipt(receipts[0], r.Verifier)
 	check(t, err)
 	canaries := [][]byte{r.secret[:96], sum[:], []byte("Marfa-Kuzmenko"), pixels[:96], d.SHA256, small[:96], []byte("Marfa's phone"),
-		seal.Salt[:], seal.Whole[:], rec.Files.List[:], rec.Files.Root[:], manifests[0], manifests[1], rec.Salt, []byte(`{"secret"`), []byte("Zinaida"), []byte("Pelageya")}
+		seal.Salt[:], seal.Whole[:], rec.Files.List[:], rec.Files.Root[:], manifests[0], manifests[1], rec.Salt, []byte(`{"secret"`), []byte("Zinaida"), []byte("Pelageya"),
+		[]byte("Evdokia"), []byte("keyofevdokia"), []byte("Fevronia"), []byte("Glafira"), []byte("Anfisa"), []byte("Matrona")}
 	r.checkpointed()
 	before := strings.Join(r.hits(canaries...), "\n")
 	for i := range canaries {
