@@ -17,9 +17,6 @@ import (
 	"zapis/internal/store"
 )
 
-// kindCopy is the kind of a link as a subject of events.
-const kindCopy = "copy"
-
 // tool is what the findings rest on, beside the program itself.
 const tool = "zapis"
 
@@ -370,7 +367,7 @@ func (s *Service) decide(ctx context.Context, who policy.Subject, link string, s
 		_, err = s.o.Custody.Record(ctx, tx, archive.Event{
 			Type: archive.EventDescription, Agent: who.Agent, Outcome: archive.Success,
 			Subjects: []archive.Subject{
-				{Role: custody.RoleAbout, Kind: kindCopy, ID: link},
+				{Role: custody.RoleAbout, Kind: custody.KindSuggestion, ID: link},
 				{Role: custody.RoleAbout, Kind: custody.KindItem, ID: l.A},
 				{Role: custody.RoleAbout, Kind: custody.KindItem, ID: l.B},
 			},
