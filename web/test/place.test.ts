@@ -4,7 +4,7 @@ import { filtered, query, read, write } from '../src/lib/place';
 const item = 'it_' + '0'.repeat(26);
 
 describe('place in the address', () => {
-  it.each(['', '?at=2020-07-27', '?at=2020-07-27&kind=video&kind=audio&camera=&difficulty=-1&from=2019-01-01&to=2020-12-31&q=Z1-0004&order=oldest&view=list&item=' + item, '?camera=CAM+3+%26+4'])(
+  it.each(['', '?at=2020-07-27', '?at=2020-07-27&kind=video&kind=audio&camera=&difficulty=-1&from=2019-01-01&to=2020-12-31&q=Z1-0004&order=oldest&view=list&fold=0&item=' + item, '?camera=CAM+3+%26+4'])(
     'survives %s', (s) => {
       const p = read(s);
       expect(read(write(p))).toEqual(p);

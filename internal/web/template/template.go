@@ -29,8 +29,8 @@ var files embed.FS
 
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
-	"accession", "accessions", "archive", "away", "copies", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "facility",
-	"findings", "graph", "health", "identity", "incident", "incidents", "item", "jobs", "map", "me", "people", "person", "persons", "places", "proof",
+	"accession", "accessions", "archive", "away", "copies", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "export", "facility",
+	"findings", "graph", "health", "identity", "import", "import_file", "incident", "incidents", "item", "jobs", "map", "me", "people", "person", "persons", "places", "proof",
 	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "timeline", "withdraw",
 }
 

@@ -391,6 +391,7 @@ type MePage struct {
 	HasPassword bool
 	Sessions    int
 	Error       string // "", "wrong", "short", "known", "differs", "code", "last-way"
+	Tokens Tokens
 }
 
 // Passkey is one passkey of the person.

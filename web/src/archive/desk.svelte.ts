@@ -56,6 +56,7 @@ export class Desk {
     const p = query(this.place);
     p.set('limit', String(pageSize));
     p.set('order', order);
+    if (this.place.fold) p.set('fold', '1');
     return p;
   }
 
@@ -84,6 +85,15 @@ export class Desk {
         if (one) {
           p.set('at', new Date(Date.parse(one.at) + (this.place.order === 'newest' ? 1000 : -1000)).toISOString());
           page = await get<Items>('/api/items', p, signal);
+          if (this.place.fold && !page.items?.some((r) => r.id === reveal)) {
+            // It lies behind a copy of it: whoever asks for it by name is shown it.
+            p.delete('fold');
+            const open = await get<Items>('/api/items', p, signal);
+            if (open.items?.some((r) => r.id === reveal)) {
+              this.#go({ fold: false }, 'replace');
+              page = open;
+            }
+          }
         }
       }
       if (run !== this.#run) return;
@@ -170,6 +180,11 @@ export class Desk {
   clear(): void { this.narrow({ accession: [], kind: [], state: [], camera: [], difficulty: [], from: '', to: '', q: '' }); }
 
   view(view: Place['view']): void { this.#go({ view }, 'replace'); }
+
+  fold(fold: boolean): void {
+    this.#go({ fold }, 'replace');
+    void this.load('list', this.current);
+  }
 
   order(order: Place['order']): void {
     this.#go({ order, at: '' }, 'push');

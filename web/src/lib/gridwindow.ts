@@ -4,6 +4,7 @@
 export type Row = {
   id: string; ref: string; kind: string; state: string; reason: string; at: string; known: boolean; day: string; ms: number; bytes: number;
   micro: string; acc: string; camera: string; w: number; h: number; copies: number; difficulty: number; anomalies: number;
+  fold?: { recordings: number; files: number }; // copies that are folded into this row
 };
 
 export const pageSize = 200;

@@ -11,6 +11,7 @@ export type Place = {
   to: string;
   order: 'newest' | 'oldest';
   view: 'grid' | 'list';
+  fold: boolean; // one row for recordings that are the same footage
 } & Record<Facet, string[]>;
 
 const day = (s: string | null) => (s && /^\d{4}-\d{2}-\d{2}$/.test(s) && !Number.isNaN(Date.parse(s)) ? s : '');
@@ -22,7 +23,7 @@ export function read(search: string): Place {
   return {
     at: day(p.get('at')), item: /^it_[0-9a-z]{26}$/.test(p.get('item') ?? '') ? p.get('item')! : '',
     q: (p.get('q') ?? '').slice(0, 40), from: day(p.get('from')), to: day(p.get('to')),
-    order: p.get('order') === 'oldest' ? 'oldest' : 'newest', view: p.get('view') === 'list' ? 'list' : 'grid',
+    order: p.get('order') === 'oldest' ? 'oldest' : 'newest', view: p.get('view') === 'list' ? 'list' : 'grid', fold: p.get('fold') !== '0',
     accession: list('accession'), kind: list('kind'), state: list('state'), camera: list('camera'), difficulty: list('difficulty'),
   };
 }
@@ -39,6 +40,7 @@ export function write(place: Place): string {
   filters(place, p);
   if (place.order !== 'newest') p.set('order', place.order);
   if (place.view !== 'grid') p.set('view', place.view);
+  if (!place.fold) p.set('fold', '0');
   if (place.item) p.set('item', place.item);
   const s = p.toString();
   return s ? '?' + s : '';
