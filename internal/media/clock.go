@@ -157,6 +157,11 @@ var errEnough = errors.New("enough")
 // decode gives grey pictures from a stretch of the recording; length 0: to the end. Picture i shows the last frame at or before
 // from + i·step.
 func (r *clockReader) decode(ctx context.Context, from, length float64, streams ...pictures) error {
+	for _, s := range streams {
+		if s.area.w < 1 || s.area.h < 1 || s.step <= 0 {
+			return fmt.Errorf("read clock: %w: a picture without size", ErrNoReport)
+		}
+	}
 	f, done, err := r.feed(ctx)
 	if err != nil {
 		return err
@@ -230,6 +235,7 @@ type place struct {
 	tight  area // the time of day
 	line   area // the whole line and what stands above and below it
 	lineY  int  // rows of line above the line itself
+	lineX  int  // columns of line up to the end of the digit that ticks
 	mode   clock.Mode
 	good   float64
 }
@@ -314,6 +320,7 @@ func (r *clockReader) tune(ctx context.Context, b clock.Box, w, h int, from floa
 		period: b.Period, line: cut(26, 16, 1.9, 1.9),
 	}
 	base.lineY = int(math.Round((float64(b.Y0)/fh - base.line.y0) * fh * scale))
+	base.lineX = int(math.Round((float64(b.X1)/fw - base.line.x0) * fw * scale))
 	step := min(1.9, max(0.45, (r.duration-from)/tuneStrips))
 	var best place
 	for _, right := range []float64{0.25 + 2/high, 3.4} {
@@ -506,9 +513,17 @@ func (r *clockReader) lines(ctx context.Context, at place, pictures [][]byte, ap
 	for i, p := range pictures {
 		middle[i] = p[top*w : bottom*w]
 	}
+	// What stands right before the time, without the rest of the line: less of the scene to be mistaken for writing.
+	from, to := max(0, at.lineX-digitLines*17), min(w, at.lineX+digitLines/2)
+	near := make([][]byte, len(pictures))
+	for i, p := range middle {
+		for y := range bottom - top {
+			near[i] = append(near[i], p[y*w+from:y*w+to]...)
+		}
+	}
 	var out []clock.Line
 	dated := 0
-	read := func(strips [][]byte, h int, m clock.Mode, only, langs string) error {
+	read := func(strips [][]byte, w, h int, m clock.Mode, only, langs string) error {
 		texts, err := r.recognise(ctx, strips, w, h, m, only, langs)
 		if err != nil {
 			return err
@@ -525,17 +540,20 @@ func (r *clockReader) lines(ctx context.Context, at place, pictures [][]byte, ap
 	enough := func() bool { return dated*3 >= len(pictures) && dated >= min(3, len(pictures)) }
 	modes := append([]clock.Mode{at.mode}, r.otherModes(at.mode)...)
 	for _, m := range modes[:4] {
-		if err := read(middle, bottom-top, m, lineCharacters, "eng"); err != nil || enough() {
+		if err := read(middle, w, bottom-top, m, lineCharacters, "eng"); err != nil || enough() {
+			return out, err
+		}
+		if err := read(near, to-from, bottom-top, m, lineCharacters, "eng"); err != nil || enough() {
 			return out, err
 		}
 	}
 	for _, m := range modes[:2] {
-		if err := read(middle, bottom-top, m, "", "eng+rus+ukr"); err != nil || enough() {
+		if err := read(middle, w, bottom-top, m, "", "eng+rus+ukr"); err != nil || enough() {
 			return out, err
 		}
 	}
 	for _, m := range modes[:3] {
-		if err := read(pictures, h, m, "", "eng+rus+ukr"); err != nil || enough() {
+		if err := read(pictures, w, h, m, "", "eng+rus+ukr"); err != nil || enough() {
 			return out, err
 		}
 	}

@@ -74,6 +74,7 @@ const (
 	window  = 1.35 // seconds within which clock minus time lies on one line: it shows whole seconds, and frames are not exact
 	least   = 3    // readings that make a line
 	nearby  = 12   // samples on each side that vote
+	recent  = 60   // seconds of a line that a reading is held against: a slow drift leads further away
 	minimum = 6    // readings below which nothing is claimed
 )
 
@@ -112,13 +113,17 @@ func Fit(samples []Sample, twelve bool) (Run, bool) {
 		return Run{}, false
 	}
 	unwrap(points, cycle)
-	rate = slope(points, rate)
-	run := Run{Twelve: twelve, Rate: rate, Readings: make([]Reading, len(samples))}
-	segments := split(points, rate)
+	segments, guess := lines(points, rate)
 	if len(segments) == 0 {
 		return Run{}, false
 	}
-	run.Rate, run.RateErr = refine(segments, rate)
+	run := Run{Twelve: twelve, Readings: make([]Reading, len(samples))}
+	run.Rate, run.RateErr = refine(segments, guess)
+	// Once more, now that the rate is known better.
+	if again := merge(split(moving(points, run.Rate), run.Rate), run.Rate); len(again) > 0 && len(again) <= len(segments) {
+		segments = again
+		run.Rate, run.RateErr = refine(segments, run.Rate)
+	}
 	rate = run.Rate
 	for i, s := range samples {
 		run.Readings[i] = Reading{At: s.At, Clock: -1}
@@ -181,31 +186,28 @@ func unwrap(p []point, cycle float64) {
 	}
 }
 
-// slope is the rate as the middle one of those between readings half a minute apart: jumps and misread digits do not move it.
-func slope(p []point, rate float64) float64 {
-	var all []float64
-	j := 0
-	for i := range p {
-		for j < len(p) && p[j].t-p[i].t < 30 {
-			j++
+// lines finds the rate at which the fewest stretches hold the most readings. Jumps do not move it, as they would a slope.
+func lines(p []point, guess float64) ([]stretch, float64) {
+	var best []stretch
+	rate, most := guess, math.Inf(-1)
+	try := func(r, bonus float64) {
+		s := merge(split(moving(p, r), r), r)
+		n := bonus - 4*float64(len(s))
+		for _, x := range s {
+			n += float64(len(x.p))
 		}
-		if j == len(p) {
-			break
+		if n > most {
+			best, rate, most = s, r, n
 		}
-		all = append(all, (p[j].c-p[i].c)/(p[j].t-p[i].t))
 	}
-	if len(all) < 5 {
-		return rate
+	try(1, 0.2*float64(len(p))) // recorders do run evenly: another rate must explain much more
+	if len(best) > 1 || most < 0.9*float64(len(p)) {
+		try(guess, 0)
+		for i := -24; i <= 24; i++ {
+			try(guess*(1+0.005*float64(i)), 0)
+		}
 	}
-	slices.Sort(all)
-	m := all[len(all)/2]
-	if math.Abs(m-rate) > 0.1*rate {
-		return rate
-	}
-	if math.Abs(m-1) < 0.01 {
-		return 1
-	}
-	return m
+	return best, rate
 }
 
 // stretch is the points of a segment.
@@ -213,11 +215,14 @@ type stretch struct{ p []point }
 
 // fits says whether a point lies on the line with the latest points of a stretch.
 func (s *stretch) fits(q point, rate float64) bool {
-	const recent = 40
 	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, x := range s.p[max(0, len(s.p)-recent):] {
-		d := x.c - rate*x.t
-		lo, hi = min(lo, d), max(hi, d)
+	for i := len(s.p) - 1; i >= 0; i-- {
+		if x := s.p[i]; len(s.p)-i <= 8 || q.t-x.t <= recent {
+			d := x.c - rate*x.t
+			lo, hi = min(lo, d), max(hi, d)
+			continue
+		}
+		break
 	}
 	d := q.c - rate*q.t
 	return max(hi, d)-min(lo, d) <= window
@@ -255,6 +260,46 @@ func split(points []point, rate float64) []stretch {
 		out = append(out, cur)
 	}
 	return out
+}
+
+// moving leaves out readings in which the clock stands still: the same second for longer than a second lasts.
+func moving(p []point, rate float64) []point {
+	var out []point
+	for i := 0; i < len(p); {
+		j := i
+		for j+1 < len(p) && p[j+1].c == p[i].c {
+			j++
+		}
+		if p[j].t-p[i].t < 1.3/rate+0.4 {
+			out = append(out, p[i:j+1]...)
+		} else {
+			out = append(out, p[i])
+		}
+		i = j + 1
+	}
+	return out
+}
+
+// merge joins neighbours on one line: less than a second cannot be told from what the clock hides.
+func merge(s []stretch, rate float64) []stretch {
+	var out []stretch
+	for _, x := range s {
+		if n := len(out); n > 0 && math.Abs(middle(x.p[:min(len(x.p), 40)], rate)-middle(out[n-1].p[max(0, len(out[n-1].p)-40):], rate)) < 0.95 {
+			out[n-1].p = append(out[n-1].p, x.p...)
+			continue
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// middle is how far a clock is ahead of the recording, between the least and the most of what it shows.
+func middle(p []point, rate float64) float64 {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, x := range p {
+		lo, hi = min(lo, x.c-rate*x.t), max(hi, x.c-rate*x.t)
+	}
+	return (lo + hi) / 2
 }
 
 // refine measures the rate over all stretches, each with a beginning of its own.

@@ -108,8 +108,8 @@ type Spelling struct {
 }
 
 var (
-	yearFirst = regexp.MustCompile(`(?:^|\D)((?:19|20)\d\d)\s?[-/.:年 ]\s?(\d\d?)\s?[-/.:月 ]\s?(\d\d?)(?:\D|$)`)
-	yearLast  = regexp.MustCompile(`(?:^|\D)(\d\d?)\s?[-/.: ]\s?(\d\d?)\s?[-/. ]\s?((?:19|20)\d\d)(?:\D|$)`)
+	yearFirst = regexp.MustCompile(`(?:^|\D)((?:19|20)\d\d)\s?[-/.年]\s?(\d\d?)\s?[-/.月]\s?(\d\d?)(?:\D|$)`)
+	yearLast  = regexp.MustCompile(`(?:^|\D)(\d\d?)\s?[-/.]\s?(\d\d?)\s?[-/.]\s?((?:19|20)\d\d)(?:\D|$)`)
 	short     = regexp.MustCompile(`(?:^|\D)(\d\d)\s?[-/.]\s?(\d\d)\s?[-/.]\s?(\d\d)(?:\D|$)`)
 	run       = regexp.MustCompile(`(?:^|\D)((?:19|20)\d\d)(\d\d)(\d\d)(?:\D|$)`)
 	worded    = regexp.MustCompile(`(\d\d?)[-/. ,]{0,2}(\p{L}{3,9})\.?[-/. ,]{0,2}((?:19|20)\d\d)`)
