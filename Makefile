@@ -18,7 +18,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
 # Debian packages without which a test or the demo cannot run; `make setup` installs what is missing.
-PACKAGES := ffmpeg poppler-utils bubblewrap fonts-dejavu-core opencv-doc openssl
+PACKAGES := ffmpeg poppler-utils bubblewrap fonts-dejavu-core opencv-doc openssl tesseract-ocr tesseract-ocr-rus tesseract-ocr-ukr
 TEST_PACKAGES := $(PACKAGES) postgresql chromium jq python3
 BENCH_PACKAGES := $(PACKAGES) restic borgbackup git-annex rclone
 
