@@ -81,6 +81,9 @@ func (s *Service) Export(ctx context.Context, who policy.Subject, item string, o
 		if f, _, err = s.known(ctx, tx, it); err != nil {
 			return err
 		}
+		if it, err = upright(ctx, tx, it); err != nil {
+			return err
+		}
 		list, err := terms(ctx, tx, TagVocabulary)
 		if err != nil {
 			return err
@@ -125,6 +128,25 @@ func (s *Service) Export(ctx context.Context, who policy.Subject, item string, o
 		return fail(err)
 	}
 	return b, nil
+}
+
+// upright gives an item with the sides of its picture as it is shown: a recording that players turn is stored lying. The working copy is
+// upright and says which side is the longer one.
+func upright(ctx context.Context, tx *store.Tx, it archive.Item) (archive.Item, error) {
+	if it.Kind != archive.KindVideo {
+		return it, nil
+	}
+	all, err := tx.Derivatives(ctx, it.ID)
+	if err != nil {
+		return it, fmt.Errorf("list derivatives of %s: %w", it.ID, err)
+	}
+	for _, d := range all {
+		var m struct{ Width, Height int }
+		if d.Kind == archive.DerivativeProxy && json.Unmarshal(d.Meta, &m) == nil && m.Width != m.Height && it.Width != it.Height && (m.Width > m.Height) != (it.Width > it.Height) {
+			it.Width, it.Height = it.Height, it.Width
+		}
+	}
+	return it, nil
 }
 
 // ends gives where a note ends: where its last frame does. A note on sound, or on frames that are not listed, ends where it says, and a
@@ -629,7 +651,11 @@ func (s *Service) Import(ctx context.Context, who policy.Subject, item string, f
 		if it, err = look(ctx, tx, who, item, policy.Annotate); err != nil {
 			return err
 		}
-		list, err := ParseAnnotations(file, it.Width, it.Height)
+		shown, err := upright(ctx, tx, it)
+		if err != nil {
+			return err
+		}
+		list, err := ParseAnnotations(file, shown.Width, shown.Height)
 		if err != nil {
 			return err
 		}

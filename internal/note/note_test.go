@@ -514,3 +514,20 @@ func TestExportForms(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A recording that players turn is stored lying, and marked standing.
+func TestPixelsAreOfThePictureAsShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, store.SQLite)
+	ctx := t.Context()
+	r.add(bela, r.film.ID, Draft{FrameFrom: 0, FrameTo: 0, Region: archive.Region{X: 500_000, Y: 500_000, W: 500_000, H: 500_000}})
+	must(t, r.db.Write(ctx, func(tx *store.Tx) error {
+		return tx.AddDerivative(ctx, archive.Derivative{ID: archive.NewID(archive.PrefixDerivative), Item: r.film.ID, Kind: archive.DerivativeProxy, Recipe: "proxy", RecipeVersion: 1, Tool: "x", ToolVersion: "1",
+			Object: r.film.Object, Size: 1, SHA256: r.film.SHA256, MediaType: "video/mp4", Meta: []byte(`{"width":480,"height":640}`), CreatedAt: noon})
+	}))
+	b, err := r.Export(ctx, bela, r.film.ID, ExportOptions{Format: JSONLD})
+	must(t, err)
+	if !bytes.Contains(b, []byte("xywh=pixel:240,320,240,320")) {
+		t.Errorf("%s", b)
+	}
+}
