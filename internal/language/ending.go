@@ -1,13 +1,12 @@
 package language
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Endings of Ukrainian words, longest first: of nouns, of adjectives and what is built like them, of verbs, of nouns made from verbs.
-var ukrainianEndings = func() []string {
+// Endings of Ukrainian words: of nouns, of adjectives and what is built like them, of verbs, of nouns made from verbs.
+var ukrainianEndings = func() map[string]bool {
 	noun := strings.Fields(`а я у ю і ї и е є о й ь ів їв ом ем єм ою ею єю ам ям ах ях ами ями ові еві єві ей ії ію ія ією ій іям іями іях`)
 	adjective := strings.Fields(`ий ій а я е є і ї у ю ого ього ому ьому им ім їм ої ьої ою ьою ими іми їми их іх їх ую юю ая яя еє ії о`)
 	past := []string{"в", "ла", "ло", "ли", "ти", "вши", "но", "то"}
@@ -39,13 +38,11 @@ var ukrainianEndings = func() []string {
 		}
 	}
 	out = append(out, strings.Fields(`ість ості істю остей остям остями остях`)...)
-	slices.SortFunc(out, func(a, b string) int {
-		if d := utf8.RuneCountInString(b) - utf8.RuneCountInString(a); d != 0 {
-			return d
-		}
-		return strings.Compare(a, b)
-	})
-	return slices.Compact(out)
+	set := make(map[string]bool, len(out))
+	for _, e := range out {
+		set[e] = true
+	}
+	return set
 }()
 
 // alternate evens out what changes between the forms of a Ukrainian word: soft signs, doubled consonants, vowels that come and go, and і,
@@ -70,6 +67,8 @@ func alternate(stem string) string {
 	}
 	return string(r)
 }
+
+const longestEnding = 9 // letters
 
 // Forms of frequent words that the rules do not bring together, by the stem that is given to them.
 var (
@@ -110,3 +109,18 @@ var (
 		око: око ока оку оком очі очей очам очима очах
 	`)
 )
+
+// begins are the first letters of irregular forms, by their stem.
+var begins = func() map[string][]rune {
+	out := map[string][]rune{}
+	for _, table := range []map[string]string{russianIrregular, ukrainianIrregular} {
+		for form, stem := range table {
+			r, _ := utf8.DecodeRuneInString(form)
+			out[stem] = append(out[stem], r)
+		}
+	}
+	return out
+}()
+
+// Begins gives the letters, beside its own first one, with which words may begin that are reduced to a stem.
+func Begins(stem string) []rune { return begins[stem] }

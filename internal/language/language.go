@@ -88,13 +88,13 @@ func HighlightFunc(text string, want func(stem string) bool) []Span {
 // analyzer remembers the reduced forms of the words it has met. The pool lets it go when memory is collected, so that words of texts that
 // are gone do not stay.
 type analyzer struct {
-	known map[string][]string
+	known map[word][]string
 	word  []rune
 	parts []piece
 	out   []Token
 }
 
-var pool = sync.Pool{New: func() any { return &analyzer{known: map[string][]string{}} }}
+var pool = sync.Pool{New: func() any { return &analyzer{known: map[word][]string{}} }}
 
 const mostKnown = 1 << 15
 
@@ -111,6 +111,12 @@ type traits struct {
 	cyrillic, latin, digit, other bool
 	russian, ukrainian            bool // letters that only one of the two has
 	marks                         bool
+}
+
+// word is a folded word with the language that its letters gave away: the apostrophe and ё are gone from the text.
+type word struct {
+	text string
+	lang byte
 }
 
 func (a *analyzer) tokens(text string, out []Token) []Token {
@@ -412,45 +418,46 @@ func oneAlphabet(word []rune, tr traits) ([]rune, traits) {
 }
 
 // stems gives the reduced forms of a word: one, or two for a Cyrillic word that may be either language.
-func (a *analyzer) stems(word string, tr traits) []string {
-	if tr.digit || tr.other || tr.cyrillic == tr.latin {
-		return []string{word}
-	}
-	key := word
-	if tr.cyrillic && tr.russian != tr.ukrainian {
-		// The apostrophe and ё are gone from the text but not from what they said.
-		if tr.russian {
-			key = "r" + word
-		} else {
-			key = "u" + word
-		}
+func (a *analyzer) stems(text string, tr traits) []string {
+	key := word{text: text}
+	switch {
+	case tr.digit || tr.other || tr.cyrillic == tr.latin:
+		key.lang = '='
+	case tr.latin:
+		key.lang = 'e'
+	case tr.russian && !tr.ukrainian:
+		key.lang = 'r'
+	case tr.ukrainian && !tr.russian:
+		key.lang = 'u'
 	}
 	if s, ok := a.known[key]; ok {
 		return s
 	}
 	var out []string
-	switch {
-	case tr.latin:
-		out = []string{English(word)}
-	case tr.russian && !tr.ukrainian:
-		out = []string{Russian(word)}
-	case tr.ukrainian && !tr.russian:
-		out = []string{Ukrainian(word)}
+	switch key.lang {
+	case '=':
+		out = []string{text}
+	case 'e':
+		out = []string{English(text)}
+	case 'r':
+		out = []string{Russian(text)}
+	case 'u':
+		out = []string{Ukrainian(text)}
 	default:
-		out = []string{Russian(word)}
-		if u := Ukrainian(word); u != out[0] {
+		out = []string{Russian(text)}
+		if u := Ukrainian(text); u != out[0] {
 			out = append(out, u)
 		}
 	}
 	for i, s := range out {
 		if s == "" {
-			out[i] = word // nothing but an ending
+			out[i] = text // nothing but an ending
 		}
 	}
 	if len(a.known) >= mostKnown {
 		clear(a.known)
 	}
-	a.known[strings.Clone(key)] = out
+	a.known[key] = out
 	return out
 }
 

@@ -26,12 +26,17 @@ func Ukrainian(word string) string {
 			return alternate(r)
 		}
 	}
-	for _, s := range ukrainianEndings {
-		if n-utf8.RuneCountInString(s) < 3 {
-			continue
-		}
-		if r, ok := strings.CutSuffix(w, s); ok && strings.ContainsFunc(r, isVowel) {
-			w = r
+	// The longest ending that leaves three letters with a vowel among them.
+	at := len(w)
+	cuts := make([]int, 0, longestEnding)
+	for range min(longestEnding, n-3) {
+		_, size := utf8.DecodeLastRuneInString(w[:at])
+		at -= size
+		cuts = append(cuts, at)
+	}
+	for i := len(cuts) - 1; i >= 0; i-- {
+		if ukrainianEndings[w[cuts[i]:]] && strings.ContainsFunc(w[:cuts[i]], isVowel) {
+			w = w[:cuts[i]]
 			break
 		}
 	}

@@ -233,26 +233,96 @@ type matcher struct {
 	leaves []leaf
 	byStem map[string][]int // leaves that a stem belongs to
 	prefix []int
+	first  map[rune]bool // letters with which what is looked for may begin, as it may be written
 }
 
 func newMatcher(leaves []leaf) *matcher {
-	m := &matcher{leaves: leaves, byStem: map[string][]int{}}
+	m := &matcher{leaves: leaves, byStem: map[string][]int{}, first: map[rune]bool{}}
+	begins := func(word string) {
+		r, _ := utf8.DecodeRuneInString(word)
+		m.first[r] = true
+		switch r {
+		case 'е':
+			m.first['ё'] = true
+		}
+		// Letters of the two alphabets that are drawn alike.
+		const cyrillic, latin = "авсенікмортху", "abcehikmoptxy" // н is drawn like h in capitals
+		if i := slices.Index([]rune(cyrillic), r); i >= 0 {
+			m.first[rune(latin[i])] = true
+		}
+	}
 	for i, l := range leaves {
 		for s := range l.stems {
 			m.byStem[s] = append(m.byStem[s], i)
+			begins(s)
 		}
+		begins(l.surface)
 		if l.prefix != "" {
 			m.prefix = append(m.prefix, i)
+			begins(l.prefix)
+		}
+	}
+	// Irregular words may be reduced to what begins otherwise (йти: йшов and йде agree; the human being and the people do not).
+	for _, l := range leaves {
+		for s := range l.stems {
+			for _, r := range language.Begins(s) {
+				m.first[r] = true
+			}
 		}
 	}
 	return m
 }
 
-// count gives how often each leaf is in a text, the places of the words, and the number of words of the text.
+// count gives how often each leaf is in a text, the places of the words, and the number of words of the text. Most words of a text begin
+// with another letter than what is looked for and are only counted.
 func (m *matcher) count(text string) (tf []float64, spans []language.Span, words int) {
 	tf = make([]float64, len(m.leaves))
+	for at := 0; at < len(text); {
+		end := at
+		for end < len(text) && text[end] > ' ' {
+			end++
+		}
+		if end > at {
+			if m.mayHold(text[at:end]) {
+				spans, words = m.look(text[at:end], at, tf, spans, words)
+			} else {
+				words++
+			}
+		}
+		at = end + 1
+	}
+	return tf, spans, words
+}
+
+// mayHold says whether a piece of text without spaces may hold what is looked for, by the first letters of its words. What it does not know
+// for sure may.
+func (m *matcher) mayHold(piece string) bool {
+	begins := true
+	for _, r := range piece {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r >= 0x0400 && r <= 0x04FF
+		switch {
+		case !letter && r >= 0x80 && !(r >= 0x2010 && r <= 0x2027) && r != '«' && r != '»' && r != '№':
+			return true
+		case letter && begins:
+			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+				r |= 0x20
+			} else if r >= 0x0400 {
+				r = unicode.ToLower(r)
+			}
+			if m.first[r] {
+				return true
+			}
+			begins = false
+		case !letter:
+			begins = true
+		}
+	}
+	return false
+}
+
+func (m *matcher) look(piece string, at int, tf []float64, spans []language.Span, words int) ([]language.Span, int) {
 	last := -1
-	for t := range language.Each(text) {
+	for t := range language.Each(piece) {
 		if t.Pos != last {
 			words++
 			last = t.Pos
@@ -274,14 +344,15 @@ func (m *matcher) count(text string) (tf []float64, spans []language.Span, words
 			}
 		}
 		if hit {
-			if n := len(spans); n > 0 && t.Start < spans[n-1].End {
-				spans[n-1].End = max(spans[n-1].End, t.End)
+			start, end := t.Start+at, t.End+at
+			if n := len(spans); n > 0 && start < spans[n-1].End {
+				spans[n-1].End = max(spans[n-1].End, end)
 			} else {
-				spans = append(spans, language.Span{Start: t.Start, End: t.End})
+				spans = append(spans, language.Span{Start: start, End: end})
 			}
 		}
 	}
-	return tf, spans, words
+	return spans, words
 }
 
 // grouped is the hits of one item or entity, by their index.

@@ -67,6 +67,7 @@ type DB struct {
 	vault   string
 	sqlite  *sqliteEngine   // nil on PostgreSQL
 	postgre *postgresEngine // nil on SQLite
+	terms   termCache
 }
 
 // Tx is a transaction, given to the function passed to [DB.Write] or [DB.Read]; it is not safe for concurrent use and
@@ -77,6 +78,7 @@ type Tx struct {
 	s      session
 	broken error
 	counts map[cell]totals // changes of the roll-up, written before the commit or before it is read
+	terms  map[string]bool // words that this transaction added to those that are searched
 }
 
 // connectTo opens the engine of an address.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -131,14 +133,19 @@ type placed struct {
 }
 
 func (r docRow) place() placed {
-	p := placed{marks: r.marks()}
-	same := map[string]int{}
-	for _, t := range language.Tokens(r.text) {
+	p := placed{marks: r.marks(), words: make([]string, 0, len(r.text)/10)}
+	var same map[string]int
+	if len(r.text) > 2*mostSame { // fewer words than places that are kept
+		same = map[string]int{}
+	}
+	for t := range language.Each(r.text) {
 		for t.Pos >= len(p.words) {
 			p.words = append(p.words, "")
 		}
-		if same[t.Stem]++; same[t.Stem] > mostSame {
-			continue
+		if same != nil {
+			if same[t.Stem]++; same[t.Stem] > mostSame {
+				continue
+			}
 		}
 		if w := p.words[t.Pos]; w == "" {
 			p.words[t.Pos] = t.Stem
@@ -147,6 +154,22 @@ func (r docRow) place() placed {
 		}
 	}
 	return p
+}
+
+// placeAll reduces the words of many parts on every core.
+func placeAll(rows []docRow) []placed {
+	out := make([]placed, len(rows))
+	var wait sync.WaitGroup
+	share := max(32, (len(rows)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for from := 0; from < len(rows); from += share {
+		wait.Go(func() {
+			for i := from; i < min(from+share, len(rows)); i++ {
+				out[i] = rows[i].place()
+			}
+		})
+	}
+	wait.Wait()
+	return out
 }
 
 // stems gives each word once.
@@ -405,9 +428,8 @@ func (tx *Tx) docRows(ctx context.Context, column string, values []any) (out []d
 func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow) error {
 	kept := map[string]bool{} // words that the new rows have, which need not be looked for
 	var missing int
-	spots := make([]placed, len(added))
+	spots := placeAll(added)
 	for i, r := range added {
-		spots[i] = r.place()
 		for _, s := range spots[i].stems() {
 			kept[s] = true
 		}
@@ -480,12 +502,55 @@ func (tx *Tx) nextDocs(ctx context.Context, count int) ([]int64, error) {
 	return out, nil
 }
 
+// termCache remembers words that the tables hold, so that not every word is looked up with every document. Forgetting words moves the
+// generation on, in whatever process, and a cache of an earlier one is thrown away.
+type termCache struct {
+	mu         sync.Mutex
+	generation string
+	known      map[string]bool
+}
+
+const (
+	mostTerms         = 1 << 16
+	settingGeneration = "search.generation"
+)
+
+// unknown leaves the words that the cache does not hold.
+func (c *termCache) unknown(generation string, terms map[string]bool) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.generation != generation || c.known == nil || len(c.known) > mostTerms {
+		c.generation, c.known = generation, map[string]bool{}
+	}
+	out := make([]string, 0, len(terms))
+	for t := range terms {
+		if !c.known[t] {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (c *termCache) learn(generation string, terms []string, except map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.generation != generation {
+		return
+	}
+	for _, t := range terms {
+		if !except[t] {
+			c.known[t] = true
+		}
+	}
+}
+
 // addTerms notes words that documents have.
 func (tx *Tx) addTerms(ctx context.Context, terms map[string]bool) error {
-	sorted := make([]string, 0, len(terms))
-	for t := range terms {
-		sorted = append(sorted, t)
+	generation, _, err := tx.Setting(ctx, settingGeneration)
+	if err != nil {
+		return err
 	}
+	sorted := tx.db.terms.unknown(generation, terms)
 	slices.Sort(sorted) // on PostgreSQL, everybody locks in one order
 	var fresh []string
 	for chunk := range slices.Chunk(sorted, 500) {
@@ -504,6 +569,10 @@ func (tx *Tx) addTerms(ctx context.Context, terms map[string]bool) error {
 	var folds [][]any
 	slices.Sort(fresh)
 	for _, t := range fresh {
+		if tx.terms == nil {
+			tx.terms = map[string]bool{}
+		}
+		tx.terms[t] = true
 		if utf8.RuneCountInString(t) < leastFold {
 			continue
 		}
@@ -511,7 +580,19 @@ func (tx *Tx) addTerms(ctx context.Context, terms map[string]bool) error {
 			folds = append(folds, []any{k, t})
 		}
 	}
+	// What this transaction added is not known before it is committed.
+	tx.db.terms.learn(generation, sorted, tx.terms)
 	return tx.insert(ctx, "search_fold", "fold, term", folds)
+}
+
+// forgotTerms tells every process that words went.
+func (tx *Tx) forgotTerms(ctx context.Context) error {
+	was, _, err := tx.Setting(ctx, settingGeneration)
+	if err != nil {
+		return err
+	}
+	n, _ := strconv.ParseInt(was, 10, 64)
+	return tx.SetSetting(ctx, settingGeneration, strconv.FormatInt(n+1, 10))
 }
 
 const leastFold = 4 // letters from which on a word is looked for by its sound
@@ -570,6 +651,12 @@ func (tx *Tx) dropTerms(ctx context.Context, terms map[string]bool) error {
 		sorted = append(sorted, t)
 	}
 	slices.Sort(sorted)
+	if len(sorted) == 0 {
+		return nil
+	}
+	if err := tx.forgotTerms(ctx); err != nil {
+		return err
+	}
 	for _, t := range sorted {
 		var err error
 		if tx.db.sqlite != nil {
@@ -604,6 +691,9 @@ func (tx *Tx) reindex(ctx context.Context, report func(done int64)) error {
 			return err
 		}
 	}
+	if err := tx.forgotTerms(ctx); err != nil {
+		return err
+	}
 	for after := int64(0); ; {
 		rows, err := all(ctx, tx, scanDocRow, `SELECT `+docColumns+`, text FROM (SELECT search_doc.*, search_text.text AS text FROM search_doc
 			JOIN search_text ON search_text.n = search_doc.n WHERE search_doc.n > $1 ORDER BY search_doc.n LIMIT 500) AS found ORDER BY n`, after)
@@ -613,8 +703,9 @@ func (tx *Tx) reindex(ctx context.Context, report func(done int64)) error {
 		after = rows[len(rows)-1].n
 		var index, names [][]any
 		terms := map[string]bool{}
-		for _, r := range rows {
-			spot := r.place()
+		spots := placeAll(rows)
+		for i, r := range rows {
+			spot := spots[i]
 			for _, s := range spot.stems() {
 				terms[s] = true
 			}

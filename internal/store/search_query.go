@@ -150,7 +150,12 @@ func (tx *Tx) searchQuery(s archive.Scope, c Condition, accessions []int64, colu
 	tables := ` LEFT JOIN item i ON d.accession_no > 0 AND i.accession_no = d.accession_no AND i.number = d.item_no
 		LEFT JOIN entity e ON d.entity_id <> '' AND e.id = d.entity_id LEFT JOIN claim c ON d.claim_id <> '' AND c.id = d.claim_id`
 	if text {
-		tables = ` JOIN search_text t ON t.n = d.n` + tables
+		// CROSS JOIN keeps the planner of SQLite from turning the order round: the index gives its documents newest first.
+		cross := ` JOIN`
+		if tx.db.sqlite != nil {
+			cross = ` CROSS JOIN`
+		}
+		tables = cross + ` search_text t ON t.n = d.n` + tables
 	}
 	marks := scopeMarks(s, accessions)
 	w := writer{tx: tx}
@@ -158,7 +163,6 @@ func (tx *Tx) searchQuery(s archive.Scope, c Condition, accessions []int64, colu
 	case len(words) == 0:
 		p.add(` FROM search_doc d` + tables + ` WHERE 1 = 1`)
 	case tx.db.sqlite != nil:
-		// CROSS JOIN keeps the planner from turning the order round: the index gives its documents newest first.
 		p.add(` FROM search_index f CROSS JOIN search_doc d ON d.n = f.rowid`+tables+` WHERE f.search_index MATCH ?`, w.text(words, marks))
 	default:
 		p.add(` FROM search_index f JOIN search_doc d ON d.n = f.n`+tables+` WHERE f.tokens @@ ?::tsquery`, w.text(words, marks))
