@@ -248,7 +248,7 @@ func (s *Server) drawEntity(w http.ResponseWriter, r *request, status int, id st
 	if err != nil {
 		return err
 	}
-	d := s.shower(r, c)
+	d := s.describe(r, c)
 	v := template.Entity{EntityHead: d.head(e)}
 	v.Properties, v.Silent = d.properties(e)
 	for _, in := range e.Incoming {
@@ -305,7 +305,7 @@ type describer struct {
 	names map[string]string
 }
 
-func (s *Server) shower(r *request, c Catalogue) *describer {
+func (s *Server) describe(r *request, c Catalogue) *describer {
 	d := &describer{s: s, r: r, items: map[string]*archive.Item{}, names: map[string]string{}}
 	// Without their names compartments are shown by their identifier: nothing is lost.
 	d.cells, _ = c.Compartments(r.Context(), r.reader.Subject)

@@ -387,7 +387,7 @@ func (s *Server) drawSay(w http.ResponseWriter, r *request, status int, in url.V
 	k, _ := catalogue.KindOf(e.Kind)
 	self := entityLink(e.Entity, e.Label)
 	v := template.EntityEdit{Act: "say", Kind: string(e.Kind), Entity: &self, Post: "/catalogue/" + e.ID + "/say", Back: localPath(in.Get("back"), self.Href), Error: problem, Detail: detail, Carry: map[string]string{}}
-	d := s.shower(r, c)
+	d := s.describe(r, c)
 	if id := in.Get("replace"); id != "" {
 		prop, claim := find(e, id)
 		if claim == nil || !claim.Stands() {
@@ -608,7 +608,7 @@ func (s *Server) drawFinding(w http.ResponseWriter, r *request, status int, prop
 		return archive.ErrNotFound
 	}
 	self := entityLink(e.Entity, e.Label)
-	p := s.shower(r, c).propertyOf(e, property)
+	p := s.describe(r, c).propertyOf(e, property)
 	v := template.EntityEdit{
 		Act: "finding", Kind: string(e.Kind), Entity: &self, Post: "/catalogue/" + e.ID + "/finding", Back: localPath(back, self.Href), Property: &p, Error: problem, Detail: detail,
 	}
@@ -685,7 +685,7 @@ func (s *Server) drawMerge(w http.ResponseWriter, r *request, status int, with, 
 		default:
 			l := entityLink(other.Entity, other.Label)
 			v.Other, v.Gains = &l, len(other.Incoming)
-			v.Preview = s.mergePreview(s.shower(r, c), e, other)
+			v.Preview = s.mergePreview(s.describe(r, c), e, other)
 		}
 	}
 	if v.Other == nil {

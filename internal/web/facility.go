@@ -21,7 +21,7 @@ func (s *Server) facilityPage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	d := s.shower(r, c)
+	d := s.describe(r, c)
 	v := template.FacilityDesk{EntityHead: d.head(f.View), Agency: summaryLinkOrNil(f.Agency), Locations: d.places(f.Locations)}
 	for _, p := range f.Properties {
 		shown := d.property(f.View, p)

@@ -39,7 +39,7 @@ func (s *Server) graphPage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	v := template.GraphPage{EntityHead: s.shower(r, c).head(e), Picture: layGraph(g, graphLimit)}
+	v := template.GraphPage{EntityHead: s.describe(r, c).head(e), Picture: layGraph(g, graphLimit)}
 	for d := 1; d <= 4; d++ {
 		v.Depths = append(v.Depths, template.Choice{Value: fmt.Sprintf("/graph/%s?depth=%d", e.ID, d), Label: strconv.Itoa(d), Chosen: d == depth})
 	}

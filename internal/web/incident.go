@@ -34,7 +34,7 @@ func (s *Server) drawIncident(w http.ResponseWriter, r *request, status int) err
 	if err != nil {
 		return err
 	}
-	d := s.shower(r, c)
+	d := s.describe(r, c)
 	v := template.IncidentDesk{EntityHead: d.head(in.View), Summary: d.propertyOf(in.View, "summary"), Date: d.propertyOf(in.View, "date"), Places: d.places(in.Locations)}
 	v.Status = d.text(in.View, "status")
 	for _, f := range in.Facilities {

@@ -21,7 +21,7 @@ func (s *Server) personPage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	d := s.shower(r, c)
+	d := s.describe(r, c)
 	v := template.PersonDesk{EntityHead: d.head(p.View)}
 	naming := []string{"name", "alias", "code-name"}
 	for _, x := range p.Properties {
