@@ -50,6 +50,8 @@ type cli struct {
 	Proof      proofCmd      `cmd:"" help:"Write bundles by which anybody can check a scope, a clip or an item, without an archive."`
 	Testimony  testimonyCmd  `cmd:"" help:"Testimony, what may be done with it, and who it is from."`
 	Erase      eraseCmd      `cmd:"" help:"Erase an item for good, when two people agree."`
+	Finding    findingCmd    `cmd:"" help:"Decide on what machines found: clocks in the picture."`
+	Coverage   coverageCmd   `cmd:"" help:"Say what recordings cover on a day, and where there is nothing."`
 	Fixity     fixityCmd     `cmd:"" help:"Check that the bytes held are the bytes received."`
 	Fsck       fsckCmd       `cmd:"" help:"Cross-check database, vault and custody record."`
 	VaultCmd   vaultCmd      `cmd:"" name:"vault" help:"Keys, replica and check of the vault."`
