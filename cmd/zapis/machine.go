@@ -8,7 +8,6 @@ import (
 	"zapis/internal/app"
 	"zapis/internal/archive"
 	"zapis/internal/machine"
-	"zapis/internal/policy"
 )
 
 type findingCmd struct {
@@ -17,11 +16,6 @@ type findingCmd struct {
 	Dismiss findingDismissCmd `cmd:"" help:"Say that what a machine found is wrong or of no use."`
 	Undo    findingUndoCmd    `cmd:"" help:"Take a decision back."`
 	Clocks  findingClocksCmd  `cmd:"" help:"Have the clock in the picture read of all footage in which none was found yet; workers do it as they come to it."`
-}
-
-// operator is who works at the command line: whoever has the machine and the passphrase sees everything.
-func operator(a *app.App) policy.Subject {
-	return policy.Subject{Agent: a.Agent, Role: archive.RoleAdmin, Scope: archive.Scope{All: true, MaxDifficulty: -1}}
 }
 
 type findingJSON struct {
