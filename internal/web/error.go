@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"zapis/internal/account"
@@ -88,6 +89,13 @@ func (s *Server) fail(w http.ResponseWriter, r *request, err error) {
 	if r.route.Kind != kindPage {
 		h.Set("Content-Security-Policy", dataPolicy)
 		h.Set("Content-Type", "application/problem+json")
+		var wait *account.WaitError
+		if errors.As(err, &wait) {
+			h.Set("Retry-After", strconv.Itoa(int(wait.For.Seconds())+1))
+		}
+		if p.status == http.StatusUnauthorized && strings.HasPrefix(r.route.Path, "/api/v1/") {
+			h.Set("WWW-Authenticate", "Bearer")
+		}
 		w.WriteHeader(p.status)
 		body := map[string]any{"status": p.status, "title": http.StatusText(p.status), "code": p.code}
 		if incident != "" {

@@ -15,11 +15,19 @@ func (s *Server) mePage(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Server) drawMe(w http.ResponseWriter, r *request, status int, problem string) error {
+	return s.drawMeWith(w, r, status, problem, template.Tokens{})
+}
+
+func (s *Server) drawMeWith(w http.ResponseWriter, r *request, status int, problem string, tokens template.Tokens) error {
+	tokens, err := s.tokenView(r, tokens)
+	if err != nil {
+		return err
+	}
 	n, err := s.o.Account.SessionCount(r.Context(), r.reader.Subject)
 	if err != nil {
 		return err
 	}
-	v := template.MePage{Name: r.account.Name, Role: string(r.account.Role), HasPassword: r.account.Password, Sessions: n, Error: problem}
+	v := template.MePage{Name: r.account.Name, Role: string(r.account.Role), HasPassword: r.account.Password, Sessions: n, Error: problem, Tokens: tokens}
 	for _, k := range r.account.Passkeys {
 		v.Passkeys = append(v.Passkeys, template.Passkey{ID: k.ID, Name: k.Label, CreatedAt: k.CreatedAt, UsedAt: k.UsedAt})
 	}

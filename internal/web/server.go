@@ -21,6 +21,7 @@ import (
 	"zapis/internal/account"
 	"zapis/internal/anchor"
 	"zapis/internal/archive"
+	"zapis/internal/knowledge/exchange"
 	"zapis/internal/policy"
 	"zapis/internal/proof"
 	"zapis/internal/reading"
@@ -43,16 +44,17 @@ type Statements interface {
 type Options struct {
 	Account   *account.Service
 	Reading   *reading.Service
-	Log       TransparencyLog // nil: the pages say that there is none
-	Proof     Statements      // nil: nothing was stated
-	Erase     Eraser          // nil: nothing can be erased here
-	Catalogue Catalogue       // nil: there is no catalogue here
-	Machine   MachineRoom     // nil: nothing that machines found
-	Copies    CopyRoom        // nil: nothing is known of copies
-	Note      NoteRoom        // nil: no notes
-	Testimony Testimonies     // nil: no testimony
-	Identity  Identities      // nil: nobody is asked who stands behind a code
-	Search    SearchRoom      // nil: nothing can be searched here
+	Log       TransparencyLog   // nil: the pages say that there is none
+	Proof     Statements        // nil: nothing was stated
+	Erase     Eraser            // nil: nothing can be erased here
+	Catalogue Catalogue         // nil: there is no catalogue here
+	Machine   MachineRoom       // nil: nothing that machines found
+	Copies    CopyRoom          // nil: nothing is known of copies
+	Note      NoteRoom          // nil: no notes
+	Testimony Testimonies       // nil: no testimony
+	Identity  Identities        // nil: nobody is asked who stands behind a code
+	Search    SearchRoom        // nil: nothing can be searched here
+	Exchange  *exchange.Service // nil: nothing comes in or goes out
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
 	Compartments Compartments
 	Origin       string // under which people reach the workspace: https://archive.example, or http:// and a loopback address
@@ -89,7 +91,10 @@ type Server struct {
 	closing sync.Once
 	streams streams
 	paces   paces
-	outside struct { // what does not change while the server runs
+	uploads uploads
+	// importing lets one import run at a time.
+	importing chan struct{}
+	outside   struct { // what does not change while the server runs
 		sync.Mutex
 		witnesses witnesses
 	}
@@ -162,7 +167,7 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("open assets: %w", err)
 		}
 	}
-	s := &Server{o: o, origin: origin, https: origin.Scheme == "https", hosts: hostsOf(origin), done: make(chan struct{})}
+	s := &Server{o: o, origin: origin, https: origin.Scheme == "https", hosts: hostsOf(origin), done: make(chan struct{}), importing: make(chan struct{}, 1)}
 	if s.assets, err = loadAssets(o.Assets); err != nil {
 		return nil, err
 	}

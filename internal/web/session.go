@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -49,6 +50,9 @@ func (s *Server) cookieName() string {
 // identify finds out who asks. A session whose account is gone or switched off is nobody's.
 func (s *Server) identify(r *request) error {
 	ctx := r.Context()
+	if h := r.Header.Get("Authorization"); h != "" && strings.HasPrefix(r.route.Path, "/api/v1/") {
+		return s.bear(r, h)
+	}
 	_, err := r.Cookie(s.cookieName())
 	r.hadSession = err == nil
 	if id := s.sessions.GetString(ctx, account.SessionAccount); id != "" {
