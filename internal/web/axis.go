@@ -2,6 +2,7 @@ package web
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,6 +35,10 @@ func round1(f float64) float64 { return math.Round(f*10) / 10 }
 
 // years gives marks for years, or for months where there are few of them.
 func (a axis) years(words *locale.Catalogue) (out []template.Tick) {
+	defer func() {
+		// Words at the very end would be cut off.
+		out = slices.DeleteFunc(out, func(t template.Tick) bool { return t.X > a.left+a.width-32 })
+	}()
 	span := a.to.Year() - a.from.Year() + 1
 	step := 1
 	for span/step > 14 {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"zapis/internal/archive"
@@ -303,6 +304,29 @@ type describer struct {
 	items map[string]*archive.Item // nil: not for this reader
 	cells []archive.Compartment
 	names map[string]string
+	terms map[string]map[string]string // vocabulary, term
+}
+
+// term writes a term in words; what is no term of a vocabulary stays as it is.
+func (d *describer) term(value string) string {
+	vocabulary, _, ok := strings.Cut(value, ":")
+	if !ok {
+		return value
+	}
+	if d.terms == nil {
+		d.terms = map[string]map[string]string{}
+	}
+	if d.terms[vocabulary] == nil {
+		d.terms[vocabulary] = map[string]string{}
+		lang := cmp.Or(d.r.lang, d.s.language(d.r))
+		all, err := d.s.o.Catalogue.Vocabulary(d.r.Context(), vocabulary)
+		for _, t := range all {
+			if err == nil {
+				d.terms[vocabulary][t.Vocabulary+":"+t.Code] = cmp.Or(t.Labels[lang], t.Labels["en"])
+			}
+		}
+	}
+	return cmp.Or(d.terms[vocabulary][value], value)
 }
 
 func (s *Server) describe(r *request, c Catalogue) *describer {

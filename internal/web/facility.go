@@ -37,6 +37,7 @@ func (s *Server) facilityPage(w http.ResponseWriter, r *request) error {
 	}
 	v.Postings = s.postings(d, f.Postings, lang)
 	v.Questions = d.questions(f.Questions, f.MayEdit, v.Href)
+	v.Contradictions = d.contradictions(f.Contradictions, f.MayEdit, v.Href)
 	if v.Heat, err = s.heat(r, f.Cameras, lang); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 const (
 	graphLimit  = 200 // nodes drawn one by one
 	egoLimit    = 40  // of the small one on a person's page
-	graphColumn = 290.0
+	graphColumn = 340.0
 	graphRow    = 58.0
 	graphBox    = 190.0
 	graphTop    = 34.0

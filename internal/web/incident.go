@@ -50,17 +50,7 @@ func (s *Server) drawIncident(w http.ResponseWriter, r *request, status int) err
 		v.Testimonies = append(v.Testimonies, summaryLink(x))
 	}
 	v.Questions = d.questions(in.Questions, in.MayEdit, v.Href)
-	for _, x := range in.Contradictions {
-		line := template.ContradictionLine{Entity: summaryLink(x.Entity), Property: x.Property, Reason: x.Reason}
-		for _, o := range x.Others {
-			line.Others = append(line.Others, summaryLink(o))
-		}
-		line.Href = "/catalogue/" + x.Entity.ID + "#p-" + x.Property
-		if in.MayEdit && x.Reason == knowledge.ContradictionRivals {
-			line.Href = "/catalogue/" + x.Entity.ID + "/finding?" + url.Values{"property": {x.Property}, "back": {v.Href}}.Encode()
-		}
-		v.Contradictions = append(v.Contradictions, line)
-	}
+	v.Contradictions = d.contradictions(in.Contradictions, in.MayEdit, v.Href)
 	if in.MayEdit {
 		v.AddAbout = additions(in.Kind, in.Code, in.ID)
 	}
@@ -74,6 +64,21 @@ func (s *Server) drawIncident(w http.ResponseWriter, r *request, status int) err
 	return nil
 }
 
+func (d *describer) contradictions(in []knowledge.Contradiction, may bool, back string) (out []template.ContradictionLine) {
+	for _, x := range in {
+		line := template.ContradictionLine{Entity: summaryLink(x.Entity), Property: x.Property, Reason: x.Reason}
+		for _, o := range x.Others {
+			line.Others = append(line.Others, summaryLink(o))
+		}
+		line.Href = "/catalogue/" + x.Entity.ID + "#p-" + x.Property
+		if may && x.Reason == knowledge.ContradictionRivals {
+			line.Href = "/catalogue/" + x.Entity.ID + "/finding?" + url.Values{"property": {x.Property}, "back": {back}}.Encode()
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
 // text gives the current text of a property.
 func (d *describer) text(e knowledge.View, name string) string {
 	p := d.propertyOf(e, name)
@@ -85,7 +90,7 @@ func (d *describer) text(e knowledge.View, name string) string {
 
 func (d *describer) places(in []knowledge.PlaceView) (out []template.PlaceLine) {
 	for _, p := range in {
-		line := template.PlaceLine{Place: summaryLinkOrNil(p.Summary), Precision: p.Precision, Undetermined: p.Undetermined, HasGeo: p.HasGeo}
+		line := template.PlaceLine{Place: summaryLinkOrNil(p.Summary), Precision: d.term(p.Precision), Undetermined: p.Undetermined, HasGeo: p.HasGeo}
 		line.Claim = d.claim(p.Claim, catalogue.Property{Name: p.Claim.Property, Type: catalogue.TypeRef})
 		out = append(out, line)
 	}
@@ -260,6 +265,7 @@ const (
 	stripName  = 150.0
 	stripLane  = 34.0
 	stripTop   = 30.0
+	zoomed     = 2 * time.Minute      // to each side of a chosen moment
 	maxOffset  = 400 * 24 * time.Hour // beyond which a clock is not off but wrong
 )
 
@@ -336,6 +342,10 @@ func (s *Server) strips(r *request, c Catalogue, in knowledge.Incident) (*templa
 			}
 		}
 	}
+	if m := v.Moment; !m.IsZero() && !m.Before(v.From.Add(-zoomed)) && !m.After(v.To.Add(zoomed)) && v.To.Sub(v.From) > 3*zoomed {
+		// A moment out of a long stretch is looked at closely.
+		v.From, v.To, v.Zoomed = m.Add(-zoomed), m.Add(zoomed), true
+	}
 	v.From, v.To = padded(v.From, v.To, 20*time.Second)
 	v.From, v.To = v.From.UTC(), v.To.UTC()
 	x := axis{v.From, v.To, stripName, stripWidth - stripName - 10}
@@ -368,6 +378,10 @@ func (s *Server) strips(r *request, c Catalogue, in knowledge.Incident) (*templa
 				continue // the whole recording
 			}
 			bar := template.StripBar{Href: href + "#t=" + seconds(f.From), Ref: f.Item.Reference(), At: from.Add(f.From), From: f.From, To: f.To, Property: f.Property}
+			bar.Moment = "/incidents/" + in.ID + "?" + url.Values{"moment": {bar.At.UTC().Format(time.RFC3339)}}.Encode() + "#cameras"
+			if bar.At.After(v.To) || from.Add(f.To).Before(v.From) || slices.ContainsFunc(l.Spans, func(b template.StripBar) bool { return b.Href == bar.Href && b.To == bar.To }) {
+				continue // out of sight, or another claim on the same stretch
+			}
 			bar.X, bar.W = x.bar(bar.At, from.Add(f.To))
 			l.Spans = append(l.Spans, bar)
 		}

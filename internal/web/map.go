@@ -246,7 +246,8 @@ func (s *Server) picture(view geo.View, sites []spot, focus, lang string) (templ
 	}
 	for _, l := range d.Labels {
 		name := cmp.Or(l.Names[lang], l.Names["en"])
-		if float64(len([]rune(name)))*6.6 <= l.Width { // room for letters of 11 units
+		scale := l.X < 240 && l.Y > geo.Height-50                // where the scale stands
+		if float64(len([]rune(name)))*6.6 <= l.Width && !scale { // room for letters of 11 units
 			v.Labels = append(v.Labels, template.MapLabel{X: l.X, Y: l.Y, Text: name})
 		}
 	}

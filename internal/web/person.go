@@ -64,6 +64,7 @@ func (s *Server) personPage(w http.ResponseWriter, r *request) error {
 	}
 	v.Postings = s.postings(d, p.Postings, lang)
 	v.Questions = d.questions(p.Questions, p.MayEdit, v.Href)
+	v.Contradictions = d.contradictions(p.Contradictions, p.MayEdit, v.Href)
 	if p.MayEdit {
 		v.AddAbout = additions(p.Kind, p.Code, p.ID)
 	}

@@ -388,6 +388,7 @@ type StripBar struct {
 	At       time.Time // on the common clock
 	From, To time.Duration
 	Property string // of the claim that rests on it; empty: the whole recording
+	Moment   string // address of this page at that moment
 }
 
 // StripLane is one camera.
@@ -413,6 +414,7 @@ type Strips struct {
 	Untimed       []StripBar // recordings of which nobody knows when they were made
 	Moment        time.Time  // chosen; zero: none
 	MomentX       float64
+	Zoomed        bool // only the minutes around the moment are in sight
 	Offsets       []OffsetForm
 }
 
@@ -503,33 +505,35 @@ type Heat struct {
 // FacilityDesk is page facility.
 type FacilityDesk struct {
 	EntityHead
-	Properties []PropertyView
-	Agency     *EntityLink
-	Locations  []PlaceLine
-	Heat       Heat
-	Rooms      []EntityLink
-	Postings   PostingPicture
-	Incidents  []EntityRow
-	Questions  []QuestionLine
-	Map        *MapPicture
-	AddAbout   []Add
+	Properties     []PropertyView
+	Agency         *EntityLink
+	Locations      []PlaceLine
+	Heat           Heat
+	Rooms          []EntityLink
+	Postings       PostingPicture
+	Incidents      []EntityRow
+	Contradictions []ContradictionLine
+	Questions      []QuestionLine
+	Map            *MapPicture
+	AddAbout       []Add
 }
 
 // PersonDesk is page person.
 type PersonDesk struct {
 	EntityHead
-	Names       []Claim
-	Properties  []PropertyView
-	Involved    []InvolvedLine
-	Given       []OrderLine
-	Received    []OrderLine
-	Outcomes    []OutcomeLine
-	Postings    PostingPicture
-	Relations   []RelationLine
-	Testimonies []EntityLink
-	Questions   []QuestionLine
-	Graph       *GraphPicture
-	AddAbout    []Add
+	Names          []Claim
+	Properties     []PropertyView
+	Involved       []InvolvedLine
+	Given          []OrderLine
+	Received       []OrderLine
+	Outcomes       []OutcomeLine
+	Postings       PostingPicture
+	Relations      []RelationLine
+	Testimonies    []EntityLink
+	Contradictions []ContradictionLine
+	Questions      []QuestionLine
+	Graph          *GraphPicture
+	AddAbout       []Add
 }
 
 // RelationLine is how two entities belong together.
