@@ -366,12 +366,11 @@ type EntityQuery struct {
 	Limit       int
 }
 
-// climb adds "AND e.id IN (…)": the entities that base gives, and those that stand for them.
+// climb adds "AND e.id IN (…)": the entities that base gives, all of which the reader must see, and those that stand for them.
 func climb(p *part, s archive.Scope, base func()) {
 	p.add(` AND e.id IN (WITH RECURSIVE up(id) AS (`)
 	base()
 	p.add(` UNION SELECT t.id FROM up JOIN entity m ON m.id = up.id JOIN entity t ON t.id = m.merged_into WHERE 1 = 1`)
-	withinCatalogue(p, s, "m.compartment")
 	withinCatalogue(p, s, "t.compartment")
 	p.add(`) SELECT id FROM up)`)
 }
