@@ -1,9 +1,12 @@
 package exchange
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -200,4 +203,21 @@ func TestTableIsTakenIn(t *testing.T) {
 			t.Errorf("a name stands: %v", v)
 		}
 	})
+}
+
+// unzipped gives everything in a zip, one after the other.
+func unzipped(t testing.TB, raw []byte) string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	must(t, err)
+	var out strings.Builder
+	for _, f := range z.File {
+		r, err := f.Open()
+		must(t, err)
+		b, err := io.ReadAll(r)
+		must(t, err)
+		must(t, r.Close())
+		fmt.Fprintf(&out, "== %s\n%s\n", f.Name, b)
+	}
+	return out.String()
 }

@@ -53,7 +53,6 @@ type ftmIntake struct {
 	run  store.Import
 	out  Imported
 	made map[string]bool // compartments that are there
-	dry  map[string]archive.Entity
 }
 
 // ImportFtM takes a FollowTheMoney file in. What Zapis wrote comes back whole: identifiers, codes, claims with their certainty, authors, times
@@ -75,7 +74,7 @@ func (s *Service) ImportFtM(ctx context.Context, who policy.Subject, f io.ReadSe
 	if !slices.Contains(certainties, o.Certainty) || len(o.Source) > 200 {
 		return Imported{}, fmt.Errorf("take in: %w: certainty or source", archive.ErrInvalid)
 	}
-	in := &ftmIntake{s: s, who: who, o: o, out: Imported{DryRun: o.DryRun, About: About{Format: "ftm", Encoding: "utf-8"}}, made: map[string]bool{}, dry: map[string]archive.Entity{}}
+	in := &ftmIntake{s: s, who: who, o: o, out: Imported{DryRun: o.DryRun, About: About{Format: "ftm", Encoding: "utf-8"}}, made: map[string]bool{}}
 	if err := in.begin(ctx); err != nil {
 		return Imported{}, err
 	}
@@ -129,7 +128,8 @@ type ftmLine struct {
 	kind   catalogue.Kind
 	fault  *RowError
 	entity archive.Entity
-	fresh  bool
+	fresh  bool // made by this batch
+	known  bool // something of the line was said here before
 }
 
 func (in *ftmIntake) pass(ctx context.Context, f io.Reader, pass int64) error {
@@ -200,7 +200,7 @@ func (in *ftmIntake) settle(ctx context.Context, batch []*ftmLine, pass, next in
 	err := in.s.o.Knowledge.Bulk(ctx, in.who, "import", func(b *knowledge.Bulk) error {
 		counts, reports = in.out.Counts, nil
 		for _, l := range batch { // this may run again
-			l.entity, l.fresh = archive.Entity{}, false
+			l.entity, l.fresh, l.known = archive.Entity{}, false, false
 		}
 		write := in.entities
 		if pass == passSaid || in.o.DryRun {
@@ -385,7 +385,6 @@ func (in *ftmIntake) entities(ctx context.Context, b *knowledge.Bulk, batch []*f
 		return nil, err
 	}
 	authors := map[string]string{}
-	var fresh []store.NewEntity
 	var keys []store.ExternalKey
 	for _, l := range batch {
 		if l.fault != nil {
@@ -438,7 +437,6 @@ func (in *ftmIntake) entities(ctx context.Context, b *knowledge.Bulk, batch []*f
 			refuse(err)
 			continue
 		}
-		fresh = append(fresh, made)
 		l.entity, l.fresh = made.Entity, true
 		if z := l.e.Zapis; z != nil {
 			for _, k := range z.Keys {
@@ -452,7 +450,6 @@ func (in *ftmIntake) entities(ctx context.Context, b *knowledge.Bulk, batch []*f
 			return nil, err
 		}
 	}
-	_ = fresh
 	return nil, b.Tx().AddExternalKeys(ctx, keys)
 }
 
@@ -503,7 +500,9 @@ func (in *ftmIntake) all(ctx context.Context, b *knowledge.Bulk, batch []*ftmLin
 			default:
 				r.Entity, r.Code = l.entity.ID, l.entity.Code
 				switch {
-				case in.isNew(l):
+				case n == 0 && !l.fresh && l.e.speaks():
+					r.Outcome = Unchanged
+				case !l.known && (l.fresh || !l.entity.Changed.After(l.entity.CreatedAt)):
 					r.Outcome = Created
 				case n > 0:
 					r.Outcome = Updated
@@ -520,9 +519,10 @@ func (in *ftmIntake) all(ctx context.Context, b *knowledge.Bulk, batch []*ftmLin
 	return out, nil
 }
 
-// isNew says whether an entity came with this run: nothing was said of it before.
-func (in *ftmIntake) isNew(l *ftmLine) bool {
-	return l.fresh || !l.entity.Changed.After(l.entity.CreatedAt)
+// speaks says whether a line says anything beyond that there is an entity.
+func (e ftmEntity) speaks() bool {
+	z := e.Zapis
+	return z == nil && len(e.Properties) > 0 || z != nil && len(z.Claims)+len(z.Passages)+len(z.Consents)+len(z.Findings)+len(z.Merges) > 0
 }
 
 // ftmSaid writes what is said of the entities of a batch.
@@ -638,6 +638,7 @@ func (w *ftmSaid) plain(ctx context.Context, l *ftmLine, refuse func(string, err
 	if w.in.o.Source != "" {
 		source = w.in.o.Source
 	}
+	l.known = len(standing) > 0
 	var claims []store.Claim
 	used := map[string]bool{}
 	for _, p := range l.kind.Properties {
@@ -776,6 +777,7 @@ func (w *ftmSaid) claims(ctx context.Context, l *ftmLine, refuse func(string, er
 	}
 	for _, x := range z.Claims {
 		if c, ok := here[x.ID]; ok && c.Entity == l.entity.ID {
+			l.known = true
 			continue
 		}
 		p, ok := l.kind.Property(x.Property)
