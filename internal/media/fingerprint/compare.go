@@ -487,6 +487,56 @@ type matcher struct {
 	q, r   *Print
 	qm, rm []float32
 	mirror bool
+	cut    map[string][]float32 // block signals of cropped recordings
+}
+
+// longCrop is the longest recording, in pictures, whose thumbnails are all read to look for a cropped copy.
+const longCrop = 7200 * Rate
+
+// signal gives the block signal of a recording of which a margin is cut off.
+func (m *matcher) signal(p *Print, name string, margin Region) ([]float32, error) {
+	key := name + string(rune('0'+int(margin)))
+	if s, ok := m.cut[key]; ok {
+		return s, nil
+	}
+	var out []float32
+	for from := 0; from < p.frames; from += pieceLong {
+		n := min(pieceLong, p.frames-from)
+		if err := m.ctx.Err(); err != nil {
+			return nil, err
+		}
+		g, err := p.look(view{margin, false}, from, n)
+		if err != nil {
+			return nil, err
+		}
+		for i := range n {
+			out = append(out, blocksOfGrid(g[i*grid:(i+1)*grid])...)
+		}
+	}
+	if m.cut == nil {
+		m.cut = map[string][]float32{}
+	}
+	m.cut[key] = out
+	return out, nil
+}
+
+// blocksOfGrid gives the mean of each block, without the mean of all.
+func blocksOfGrid(g []float32) []float32 {
+	out, count := make([]float32, blocks), make([]float32, blocks)
+	for i, v := range g {
+		k := i/gridW*blocksY/gridH*blocksX + i%gridW*blocksX/gridW
+		out[k] += v
+		count[k]++
+	}
+	var all float32
+	for k := range out {
+		out[k] /= count[k]
+		all += out[k] / blocks
+	}
+	for k := range out {
+		out[k] -= all
+	}
+	return out
 }
 
 // fit is a stretch of q that was found in r.
@@ -690,30 +740,52 @@ func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
 			}
 		}
 	}
+	// What is cropped has other blocks: places are looked for once more, with the same cut off the other recording.
+	if best.g.score*1000 < SameFrom && m.r.frames <= longCrop {
+		tries := [][2]Region{{0, 50}, {0, 100}, {50, 0}, {100, 0}}
+		if crop != ([2]Region{}) && !slices.Contains(tries, crop) {
+			tries = append([][2]Region{crop}, tries...)
+		}
+		for _, v := range tries {
+			qs, err := m.signal(m.q, "q", v[0])
+			if err != nil {
+				return best, err
+			}
+			rs, err := m.signal(m.r, "r", v[1])
+			if err != nil {
+				return best, err
+			}
+			for _, o := range places(qs, from, n, rs, m.mirror, mostPlaces/2) {
+				if err := take(o, v); err != nil {
+					return best, err
+				}
+			}
+		}
+	}
 	if best.g.score < 0.3 {
 		return m.judge(best)
 	}
-	// The place of the blocks is good to a picture or two, the crop to a few hundredths.
+	// The place of the blocks is good to a picture or two, the crop to a few hundredths, and each is better seen when the other is right.
 	for range 3 {
-		was := best.at
+		was, views := best.at, [2]Region{best.qv.margin, best.rv.margin}
 		for _, o := range []int{was - 1, was + 1} {
 			if o >= 0 && o+n <= m.r.frames {
-				if err := take(o, [2]Region{best.qv.margin, best.rv.margin}); err != nil {
+				if err := take(o, views); err != nil {
 					return best, err
 				}
 			}
 		}
-		if best.at == was {
+		if best.g.score < 0.975 {
+			for c := Region(0); c <= 200; c += 25 {
+				for _, v := range [][2]Region{{c, 0}, {0, c}} {
+					if err := take(best.at, v); err != nil {
+						return best, err
+					}
+				}
+			}
+		}
+		if best.at == was && views == [2]Region{best.qv.margin, best.rv.margin} {
 			break
-		}
-	}
-	if best.g.score < 0.975 {
-		for c := Region(25); c <= 200; c += 25 {
-			for _, v := range [][2]Region{{c, 0}, {0, c}} {
-				if err := take(best.at, v); err != nil {
-					return best, err
-				}
-			}
 		}
 	}
 	// The pictures of two encodes are not taken at the same moments: look between them.

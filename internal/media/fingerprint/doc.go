@@ -64,4 +64,7 @@ const (
 
 // pairs are the regions that are compared: of what is looked for with what is searched. Together they stand for crops of up to a
 // fifth at each side on either of them.
-var pairs = []struct{ query, layer int }{{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {1, 2}, {2, 0}, {3, 0}, {4, 0}}
+var pairs = []pair{{0, 0}, {0, 1}, {1, 0}, {2, 0}, {1, 1}, {0, 2}, {1, 2}, {3, 0}, {4, 0}}
+
+// pair is a region of what is looked for, and a layer of the index.
+type pair struct{ query, layer int }

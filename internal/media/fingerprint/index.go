@@ -212,7 +212,7 @@ type Candidate struct {
 }
 
 // sampled is how many different-looking stretches of a question are looked for.
-const sampled = 16
+const sampled = 12
 
 type sample struct {
 	hash   [regions]Hash
@@ -235,13 +235,17 @@ func (p *Print) samples() []sample {
 // it is found, too.
 func (x *Index) Scan(q *Print, may func(name string) bool) []Candidate {
 	samples := q.samples()
-	out := x.scan(samples, may, false)
-	for i := range samples {
-		for r := range samples[i].hash {
-			samples[i].hash[r] = samples[i].hash[r].mirror()
+	out := x.scan(samples, pairs, may, false)
+	// Who turns footage round hides it, and crops little: a third of the samples and the regions that stand most.
+	var turned []sample
+	for i := 0; i < len(samples); i += 3 {
+		s := samples[i]
+		for r := range s.hash {
+			s.hash[r] = s.hash[r].mirror()
 		}
+		turned = append(turned, s)
 	}
-	for _, c := range x.scan(samples, may, true) {
+	for _, c := range x.scan(turned, pairs[:5], may, true) {
 		if i := slices.IndexFunc(out, func(o Candidate) bool { return o.Name == c.Name }); i < 0 {
 			out = append(out, c)
 		} else if c.Distance < out[i].Distance-16 {
@@ -261,7 +265,7 @@ type hit struct {
 	pair     int
 }
 
-func (x *Index) scan(samples []sample, may func(string) bool, mirrored bool) []Candidate {
+func (x *Index) scan(samples []sample, pairs []pair, may func(string) bool, mirrored bool) []Candidate {
 	if len(samples) == 0 {
 		return nil
 	}
@@ -276,7 +280,7 @@ func (x *Index) scan(samples []sample, may func(string) bool, mirrored bool) []C
 	var wg sync.WaitGroup
 	for w := range workers {
 		lo, hi := len(x.owner)*w/workers, len(x.owner)*(w+1)/workers
-		wg.Go(func() { parts[w] = x.part(samples, lo, hi) })
+		wg.Go(func() { parts[w] = x.part(samples, pairs, lo, hi) })
 	}
 	wg.Wait()
 	merged := map[int32]*hit{}
@@ -313,34 +317,48 @@ func (x *Index) scan(samples []sample, may func(string) bool, mirrored bool) []C
 	return out
 }
 
-// part scans the runs from lo to hi. Blocks of runs stay in the cache while all samples are held against them.
-func (x *Index) part(samples []sample, lo, hi int) map[int32]*hit {
+// part scans the runs from lo to hi. Blocks of runs stay in the cache while all samples are held against them, four at a time.
+func (x *Index) part(samples []sample, pairs []pair, lo, hi int) map[int32]*hit {
 	const block = 4096
 	out := map[int32]*hit{}
+	take := func(n, i, at int) {
+		p := pairs[n]
+		q, r := samples[i].hash[p.query], &x.rest[p.layer][at]
+		l := bits.OnesCount64(x.lowest[p.layer][at] ^ q[0])
+		owner := x.owner[at]
+		if l > low || owner < 0 {
+			return
+		}
+		d := l + bits.OnesCount64(r[0]^q[1]) + bits.OnesCount64(r[1]^q[2]) + bits.OnesCount64(r[2]^q[3])
+		if d > found {
+			return
+		}
+		h := out[owner]
+		if h == nil {
+			h = &hit{distance: 257}
+			out[owner] = h
+		}
+		h.seen |= 1 << i
+		if d < h.distance {
+			h.distance, h.pair = d, n
+		}
+	}
 	for a := lo; a < hi; a += block {
 		b := min(a+block, hi)
-		for n, pair := range pairs {
-			lows := x.lowest[pair.layer][a:b]
-			for i := range samples {
-				q := samples[i].hash[pair.query]
+		for n, p := range pairs {
+			lows := x.lowest[p.layer][a:b]
+			for i := 0; i < len(samples); i += 4 {
+				// The last four may overlap with those before: nothing is counted twice, since hits are a set.
+				four := min(i, max(len(samples)-4, 0))
+				last := len(samples) - 1
+				q0, q1 := samples[four].hash[p.query][0], samples[min(four+1, last)].hash[p.query][0]
+				q2, q3 := samples[min(four+2, last)].hash[p.query][0], samples[min(four+3, last)].hash[p.query][0]
 				for j, w := range lows {
-					if bits.OnesCount64(w^q[0]) > low {
-						continue
-					}
-					r := &x.rest[pair.layer][a+j]
-					d := bits.OnesCount64(w^q[0]) + bits.OnesCount64(r[0]^q[1]) + bits.OnesCount64(r[1]^q[2]) + bits.OnesCount64(r[2]^q[3])
-					owner := x.owner[a+j]
-					if d > found || owner < 0 {
-						continue
-					}
-					h := out[owner]
-					if h == nil {
-						h = &hit{distance: 257}
-						out[owner] = h
-					}
-					h.seen |= 1 << i
-					if d < h.distance {
-						h.distance, h.pair = d, n
+					// Negative if one of the four is near enough.
+					if (bits.OnesCount64(w^q0)-low-1)|(bits.OnesCount64(w^q1)-low-1)|(bits.OnesCount64(w^q2)-low-1)|(bits.OnesCount64(w^q3)-low-1) < 0 {
+						for k := four; k <= min(four+3, last); k++ {
+							take(n, k, a+j)
+						}
 					}
 				}
 			}
