@@ -148,9 +148,7 @@ func (s *Service) NewToken(ctx context.Context, by policy.Subject, d TokenDraft)
 		if err := tx.AddToken(ctx, row); err != nil {
 			return nil, err
 		}
-		e := s.event(by.Agent, "token made", by.Agent, "actions", strings.Join(actions, " "), "until", row.ExpiresAt.Format(time.DateOnly))
-		e.Subjects = append(e.Subjects, archive.Subject{Role: "outcome", Kind: "token", ID: row.ID})
-		return []archive.Event{e}, nil
+		return []archive.Event{s.event(by.Agent, "token made", by.Agent, "token", row.ID, "actions", strings.Join(actions, " "), "until", row.ExpiresAt.Format(time.DateOnly))}, nil
 	})
 	if err != nil {
 		return Token{}, err
@@ -231,9 +229,7 @@ func (s *Service) RevokeToken(ctx context.Context, by policy.Subject, id string)
 		if err := tx.RevokeToken(ctx, owner, id, s.now()); err != nil {
 			return nil, err
 		}
-		e := s.event(by.Agent, "token revoked", owner)
-		e.Subjects = append(e.Subjects, archive.Subject{Role: "about", Kind: "token", ID: id})
-		return []archive.Event{e}, nil
+		return []archive.Event{s.event(by.Agent, "token revoked", owner, "token", id)}, nil
 	})
 }
 

@@ -67,10 +67,10 @@ type rule struct {
 }
 
 var (
-	nouns      = []string{"internal/archive", "internal/policy", "internal/commit", "internal/catalogue"}
+	nouns      = []string{"internal/archive", "internal/policy", "internal/commit", "internal/catalogue", "internal/language"}
 	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
-	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/note", "internal/knowledge"}
+	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/note", "internal/knowledge", "internal/search"}
 )
 
 // activity may import nouns, policy and engines, never another activity nor an adapter.
@@ -82,6 +82,7 @@ var rules = []rule{
 	{part: "verify"},
 	{part: "internal/archive"},
 	{part: "internal/catalogue", may: []string{"internal/archive", "internal/catalogue"}},
+	{part: "internal/language"},
 	{part: "internal/policy", may: []string{"internal/archive"}},
 	{part: "internal/custody/verify", may: []string{"=internal/archive"}},
 	{part: "internal/commit", may: []string{"=internal/tlog"}},
@@ -90,7 +91,7 @@ var rules = []rule{
 	{part: "internal/vault", may: []string{"internal/archive", "internal/vault", "internal/faultfs"}},
 	{part: "internal/sandbox", may: nil},
 	{part: "internal/media", may: []string{"internal/archive", "internal/media", "internal/sandbox"}},
-	{part: "internal/store", may: []string{"internal/archive", "internal/vault", "internal/tlog", "internal/store"}, never: backends},
+	{part: "internal/store", may: []string{"internal/archive", "internal/language", "internal/vault", "internal/tlog", "internal/store"}, never: backends},
 	{part: "internal/job", may: []string{"internal/archive", "internal/store", "internal/job"}},
 	{part: "internal/custody", may: []string{"internal/archive", "internal/tlog", "internal/store", "internal/custody"}},
 	{part: "internal/timestamp", may: []string{"verify", "internal/timestamp"}},
@@ -177,6 +178,7 @@ var homes = map[string][]string{
 	"filippo.io/age":                      {"internal/vault"},
 	"github.com/alecthomas/kong":          {"cmd/zapis"},
 	"github.com/alexedwards/scs/v2":       {"internal/account", "internal/web"},
+	"github.com/blevesearch/snowballstem": {"internal/language"},
 	"github.com/danielgtaylor/huma/v2":    {"internal/web"},
 	"github.com/elastic/go-seccomp-bpf":   {"internal/sandbox"},
 	"github.com/go-webauthn/webauthn":     {"internal/account"},
@@ -189,6 +191,7 @@ var homes = map[string][]string{
 	"github.com/pressly/goose/v3":         {"internal/store"},
 	"github.com/riverqueue/river":         {"internal/job", "internal/store"},
 	"github.com/vbauerster/mpb/v8":        {"cmd/zapis"},
+	"github.com/xuri/excelize/v2":         {"internal/knowledge/exchange"},
 	"golang.org/x/crypto":                 {"internal/account", "internal/vault"},
 	"golang.org/x/mod":                    {"internal/tlog", "internal/custody", "internal/store"},
 	"rsc.io/qr":                           {"internal/account", "internal/web"},
