@@ -52,7 +52,7 @@ func TestCatalogueRoundTrip(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 			for what, q := range map[string]store.EntityQuery{
-				"kind": {Kinds: []archive.EntityKind{"person"}}, "code": {Code: e.Code[:6]}, "word": {Words: []string{"osech"}}, "either": {Code: "OSECH", Words: []string{"osech"}},
+				"kind": {Kinds: []archive.EntityKind{"person"}}, "code": {Code: e.Code[:6]}, "word": {Words: [][]string{{"osech"}}}, "either": {Code: "OSECH", Words: [][]string{{"osech"}}},
 				"property": {Property: "name"}, "value": {Property: "name", Value: "Value"}, "refers": {Refers: []string{o.ID}},
 			} {
 				q.Limit = 10
@@ -73,7 +73,7 @@ func TestCatalogueRoundTrip(t *testing.T) {
 			m := archive.Merge{ID: newID(archive.PrefixMerge), From: e.ID, Into: p.ID, Reason: "same", Author: "ag_1", At: noon}
 			must(t, tx.AddMerge(ctx, m))
 			is(t, "circle", tx.AddMerge(ctx, archive.Merge{ID: newID(archive.PrefixMerge), From: p.ID, Into: e.ID, Author: "ag_1", At: noon}), archive.ErrConflict)
-			if list, total, err := tx.ListEntities(ctx, all, store.EntityQuery{Words: []string{"osech"}, Limit: 10}); err != nil || total != 1 || list[0].ID != p.ID {
+			if list, total, err := tx.ListEntities(ctx, all, store.EntityQuery{Words: [][]string{{"osech"}}, Limit: 10}); err != nil || total != 1 || list[0].ID != p.ID {
 				t.Errorf("after the merge: %+v %v", list, err)
 			}
 			members, err := tx.Members(ctx, all, p.ID)
