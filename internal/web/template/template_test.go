@@ -189,7 +189,7 @@ func TestNoMessageIsIdle(t *testing.T) {
 		"search.certainty", "search.complete", "search.entity", "search.example", "search.field", "search.in", "search.order", "search.refused",
 		"clock.by", "clock.jump", "clock.order", "copy.is",
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
-		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
+		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.desk", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
 		"map.dispute", "map.unmarked", "map.view",
 		"export.format", "import.error", "import.format", "import.reason", "import.state", "token.allow", "token.error", "token.state",
 		// archive.KIND of a facet, by its name
