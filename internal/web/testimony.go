@@ -70,7 +70,7 @@ func (s *Server) drawTestimonies(w http.ResponseWriter, r *request, status int, 
 			v.Next = "/testimonies?after=" + urlQuery(next)
 		}
 		for _, t := range list {
-			row := template.TestimonyRow{ID: t.ID, Code: t.Code, State: string(t.State), Passages: t.Passages, Changed: t.Changed}
+			row := template.TestimonyRow{ID: t.ID, Code: t.Code, State: string(t.State), Passages: int64(t.Passages), Changed: t.Changed}
 			if t.Label != t.Code {
 				row.Label = t.Label
 			}

@@ -223,7 +223,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 		"| Method | Path | Action | From | Answers with | |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range s.routes {
 		least := "anybody"
-		for _, role := range []archive.Role{archive.RoleAdmin, archive.RoleArchivist, archive.RoleReviewer} {
+		for _, role := range []archive.Role{archive.RoleAdmin, archive.RoleArchivist, archive.RoleInvestigator, archive.RoleReviewer} {
 			if policy.Could(policy.Subject{Agent: "ag", Role: role}, r.Action) && !policy.Could(policy.Subject{}, r.Action) {
 				least = string(role)
 			}

@@ -17,7 +17,7 @@ type Testimonies struct {
 type TestimonyRow struct {
 	ID, Code, Label string // Label empty: it has no title
 	State           string // as in the keys consent.state.*
-	Passages        int
+	Passages        int64
 	Withdrawn       []string // purposes and audiences in words
 	Changed         time.Time
 }
