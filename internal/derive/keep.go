@@ -143,7 +143,10 @@ func setFacts(ctx context.Context, tx *store.Tx, item archive.Item, f store.Fact
 		}
 		f.RecordedAt, f.RecordedSource = item.RecordedAt, item.RecordedSource
 	}
-	return tx.SetItemFacts(ctx, item.ID, f)
+	if err := tx.SetItemFacts(ctx, item.ID, f); err != nil {
+		return err
+	}
+	return tx.IndexItems(ctx, item.ID)
 }
 
 // lockItem keeps other passes over the item waiting until the transaction ends, so that what check then reads is the

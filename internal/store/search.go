@@ -823,3 +823,15 @@ func (splitter) Tokenize(_ fts5.TokenizeFlag, text, _ string, token fts5.TokenCa
 	}
 	return nil
 }
+
+// purgeSearch makes the indexes over words anew on PostgreSQL, whose GIN indexes keep every word they ever held, and its planner's notes of
+// frequent words with them.
+func (db *DB) purgeSearch(ctx context.Context) error {
+	for _, s := range []string{`REINDEX INDEX CONCURRENTLY search_index_tokens`, `REINDEX TABLE CONCURRENTLY search_term`, `REINDEX TABLE CONCURRENTLY search_fold`,
+		`REINDEX TABLE CONCURRENTLY search_name`, `ANALYZE search_index`} {
+		if _, err := db.postgre.pool.Exec(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
