@@ -526,9 +526,9 @@ func (tx *Tx) NamesFrom(ctx context.Context, s archive.Scope, keys []string, lim
 	order := strings.LastIndex(text, " ORDER BY")
 	q := &part{args: p.args}
 	q.text.WriteString(text[:order])
-	q.add(` AND d.name = 1 AND d.n IN (SELECT n FROM search_name WHERE 1 = 0`)
-	for _, k := range keys {
-		q.add(` OR name_key >= ? AND name_key < ?`, k, beyond(k))
+	q.add(` AND d.name = 1 AND d.n IN (`)
+	for i, k := range keys {
+		q.addIf(i > 0, ` UNION ALL `).add(`SELECT n FROM search_name WHERE name_key >= ? AND name_key < ?`, k, beyond(k))
 	}
 	q.add(`)`)
 	q.text.WriteString(text[order:])
@@ -548,11 +548,11 @@ func (tx *Tx) SoundFrom(ctx context.Context, begun string, limit int) ([]string,
 		return nil, nil
 	}
 	p := &part{}
-	p.add(`SELECT DISTINCT term FROM search_fold WHERE 1 = 0`)
-	for _, k := range keys {
-		p.add(` OR fold >= ? AND fold < ?`, k, beyond(k))
+	p.add(`SELECT DISTINCT term FROM (`)
+	for i, k := range keys {
+		p.addIf(i > 0, ` UNION ALL `).add(`SELECT term FROM search_fold WHERE fold >= ? AND fold < ?`, k, beyond(k))
 	}
-	p.add(` ORDER BY term LIMIT ?`, limit)
+	p.add(`) AS near ORDER BY term LIMIT ?`, limit)
 	out, err := all(ctx, tx, value[string], p.text.String(), p.args...)
 	if err != nil {
 		return nil, fmt.Errorf("find words by sound: %w", err)
@@ -567,25 +567,24 @@ func (tx *Tx) TermsLike(ctx context.Context, word string, distance int) ([]strin
 	if len(r) < 3 {
 		return nil, nil
 	}
-	p := &part{}
-	p.add(`SELECT DISTINCT term FROM search_term WHERE length(term) BETWEEN ? AND ? AND (1 = 0`, len(r)-distance, len(r)+distance)
 	begins := []string{string(r[:1]), string(r[1:3]), string([]rune{r[1], r[0]})}
-	for _, b := range begins {
-		p.add(` OR term >= ? AND term < ?`, b, beyond(b))
-	}
 	// Another first letter, or one put before.
 	for _, alphabet := range []string{"абвгдежзийклмнопрстуфхцчшщыэюяіїєґ", "abcdefghijklmnopqrstuvwxyz"} {
 		if !strings.ContainsRune(alphabet, r[0]) {
 			continue
 		}
 		for _, l := range alphabet {
-			b := string([]rune{l, r[1], r[2]})
-			p.add(` OR term >= ? AND term < ?`, b, beyond(b))
-			b = string([]rune{l, r[0], r[1]})
-			p.add(` OR term >= ? AND term < ?`, b, beyond(b))
+			begins = append(begins, string([]rune{l, r[1], r[2]}), string([]rune{l, r[0], r[1]}))
 		}
 	}
-	p.add(`) ORDER BY term LIMIT 50000`)
+	// One question for each range: joined by OR they would be answered by reading every word.
+	p := &part{}
+	p.add(`SELECT DISTINCT term FROM (`)
+	for i, b := range begins {
+		p.addIf(i > 0, ` UNION ALL `)
+		p.add(`SELECT term FROM search_term WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ?`, b, beyond(b), len(r)-distance, len(r)+distance)
+	}
+	p.add(`) AS near ORDER BY term LIMIT 50000`)
 	out, err := all(ctx, tx, value[string], p.text.String(), p.args...)
 	if err != nil {
 		return nil, fmt.Errorf("find words by spelling: %w", err)

@@ -171,9 +171,14 @@ func (b *bench) searchIn(p *part, engine string, db *store.DB, size func() (int6
 		name string
 		policy.Subject
 	}{{"administrator", policy.Subject{Agent: "ag_bench", Role: archive.RoleAdmin}}, {"reviewer", reviewer}} {
-		took, capped, empty, err := g.ask(b.ctx, s, who.Subject, asked, 1000)
+		took, kinds, capped, empty, err := g.ask(b.ctx, s, who.Subject, asked, 1000)
 		if err != nil {
 			return err
+		}
+		for _, k := range askKinds {
+			t := kinds[k]
+			slices.Sort(t)
+			p.Rounds = append(p.Rounds, fmt.Sprintf("%s, %s, %s: median %.1f ms, longest %.1f ms", engine, who.name, k, t[len(t)/2], t[len(t)-1]))
 		}
 		slices.Sort(took)
 		q := func(f float64) float64 { return took[int(math.Ceil(f*float64(len(took))))-1] }
@@ -280,25 +285,31 @@ func (g *texts) name() string {
 var latin = strings.NewReplacer("щ", "shch", "ш", "sh", "ч", "ch", "ж", "zh", "х", "kh", "ц", "ts", "ю", "yu", "я", "ya", "а", "a", "б", "b", "в", "v", "г", "g", "д", "d", "е", "e", "з", "z", "и", "i",
 	"й", "y", "к", "k", "л", "l", "м", "m", "н", "n", "о", "o", "п", "p", "р", "r", "с", "s", "т", "t", "у", "u", "ф", "f", "ы", "y", "э", "e", "ь", "", "ъ", "", "і", "i", "ї", "yi", "є", "ye")
 
-// ask asks n questions with words of the texts and gives the times in milliseconds.
-func (g *texts) ask(ctx context.Context, s *search.Service, who policy.Subject, from []string, n int) (took []float64, capped, empty int, err error) {
+// askKinds are the kinds of questions, by the share of twenty up to which they come.
+var (
+	askKinds  = []string{"one word", "two words", "phrase", "name", "word in a year", "misspelt"}
+	askShares = []int{6, 12, 15, 17, 19, 20}
+)
+
+// ask asks n questions with words of the texts and gives the times in milliseconds, all and by kind.
+func (g *texts) ask(ctx context.Context, s *search.Service, who policy.Subject, from []string, n int) (took []float64, kinds map[string][]float64, capped, empty int, err error) {
+	kinds = map[string][]float64{}
 	for i := range n {
 		words := strings.Fields(from[g.r.IntN(len(from))])
 		at := g.r.IntN(len(words))
 		w := words[at]
+		kind := slices.IndexFunc(askShares, func(share int) bool { return i%20 < share })
 		q := w
-		switch f := i % 20; {
-		case f < 6:
-		case f < 12:
+		switch askKinds[kind] {
+		case "two words":
 			q = w + " " + words[g.r.IntN(len(words))]
-		case f < 15:
+		case "phrase":
 			q = `"` + w + " " + words[min(at+1, len(words)-1)] + `"`
-		case f < 17:
-			name, _, _ := strings.Cut(latin.Replace(strings.ToLower(g.name())), " ")
-			q = name
-		case f < 19:
+		case "name":
+			q, _, _ = strings.Cut(latin.Replace(strings.ToLower(g.name())), " ")
+		case "word in a year":
 			q = w + " recorded:2022"
-		default:
+		case "misspelt":
 			r := []rune(w)
 			k := g.r.IntN(len(r))
 			q = string(r[:k]) + "ъ" + string(r[k:])
@@ -306,9 +317,10 @@ func (g *texts) ask(ctx context.Context, s *search.Service, who policy.Subject, 
 		begun := time.Now()
 		res, err := s.Find(ctx, who, search.Request{Query: q})
 		if err != nil {
-			return nil, 0, 0, fmt.Errorf("a question of kind %d: %w", i%20, err)
+			return nil, nil, 0, 0, fmt.Errorf("a question of kind %q: %w", askKinds[kind], err)
 		}
-		took = append(took, float64(time.Since(begun).Microseconds())/1000)
+		ms := float64(time.Since(begun).Microseconds()) / 1000
+		took, kinds[askKinds[kind]] = append(took, ms), append(kinds[askKinds[kind]], ms)
 		if res.More {
 			capped++
 		}
@@ -316,5 +328,5 @@ func (g *texts) ask(ctx context.Context, s *search.Service, who policy.Subject, 
 			empty++
 		}
 	}
-	return took, capped, empty, nil
+	return took, kinds, capped, empty, nil
 }
