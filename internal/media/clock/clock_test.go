@@ -44,6 +44,9 @@ func TestDates(t *testing.T) {
 		"Jul 27, 2020":             {{MDY, true, d(2020, 7, 27)}},
 		"27-AUG-2020":              {{DMY, true, d(2020, 8, 27)}},
 		"31-12-19 10:00:00":        {{DMY, false, d(2019, 12, 31)}, {YMD, false, d(2031, 12, 19)}},
+		"27407-202014:02:337":      {{DMY, false, d(2020, 7, 27)}},
+		"2020407-2714:02:33":       {{YMD, true, d(2020, 7, 27)}},
+		"27407-2020":               nil, // no time after it: too little to go by
 		"27-97-2020":               nil,
 		"30-02-2020":               nil,
 		"29.02.2019":               nil,
@@ -165,7 +168,7 @@ func TestCutsAreFound(t *testing.T) {
 		if run.Rate != 1 || math.Abs(run.Segments[0].Start-start) > 0.5 {
 			t.Fatalf("rate %v, start %v, want %v", run.Rate, run.Segments[0].Start, start)
 		}
-		if run.Share() < 0.8 {
+		if run.Share() < 0.6 { // about one in twelve was spoilt, of some twenty at least
 			t.Fatalf("only %v agree", run.Share())
 		}
 	})

@@ -99,7 +99,14 @@ func Locate(frames [][]byte, w, h int) []Box {
 		}
 		return 0
 	})
-	return found[:min(len(found), boxes)]
+	// What is far behind the likeliest is noise.
+	weight := func(b Box) float64 { return b.Score * math.Sqrt(float64(b.area)) }
+	for i, b := range found {
+		if i == boxes || weight(b) < 0.3*weight(found[0]) {
+			return found[:i]
+		}
+	}
+	return found
 }
 
 // phase finds the period at which the changes of the box fall together best. Recordings that were sped up or slowed down have

@@ -116,6 +116,12 @@ var (
 	wordFirst = regexp.MustCompile(`(\p{L}{3,9})\.?[-/. ]{1,2}(\d\d?),?[-/. ]{1,2}((?:19|20)\d\d)`)
 )
 
+// Dates whose separators were read as digits or not at all, as happens over a bright ground: only right before a time.
+var (
+	looseLast  = regexp.MustCompile(`(?:^|\D|\d\D|[^\d]\d)(\d\d).?(\d\d).?((?:19|20)\d\d)\D{0,3}[0-2]\d.?[0-5]\d.?[0-5]\d`)
+	looseFirst = regexp.MustCompile(`((?:19|20)\d\d).?(\d\d).?(\d\d)\D{0,3}[0-2]\d.?[0-5]\d.?[0-5]\d`)
+)
+
 // months begin so, in English, Russian, Ukrainian and Belarusian.
 var months = [12][]string{
 	{"jan", "янв", "січ", "сту"}, {"feb", "фев", "лют"}, {"mar", "мар", "бер", "сак"}, {"apr", "апр", "кві", "кра"},
@@ -166,6 +172,17 @@ func Dates(text string) []Spelling {
 	}
 	for _, m := range wordFirst.FindAllStringSubmatch(text, 4) {
 		add(MDY, true, number(m[3]), monthOf(m[1]), number(m[2]))
+	}
+	if len(out) == 0 {
+		for _, m := range looseFirst.FindAllStringSubmatch(text, 1) {
+			add(YMD, true, number(m[1]), number(m[2]), number(m[3]))
+		}
+	}
+	if len(out) == 0 {
+		for _, m := range looseLast.FindAllStringSubmatch(text, 1) {
+			add(DMY, false, number(m[3]), number(m[2]), number(m[1]))
+			add(MDY, false, number(m[3]), number(m[1]), number(m[2]))
+		}
 	}
 	if len(out) == 0 {
 		for _, m := range short.FindAllStringSubmatch(text, 4) {

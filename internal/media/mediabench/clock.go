@@ -57,7 +57,12 @@ func (c ClockFilm) Make(ctx context.Context, ffmpeg, path string) error {
 	}
 	// Colons are separators twice over in drawtext.
 	text := strings.ReplaceAll(c.Layout.text, ":", `\\\:`)
-	chain = append(chain, fmt.Sprintf(`drawtext=fontfile=%s:text='%%{pts\:gmtime\:%d\:%s}':%s`, filepath.Join(fontFolder, c.Layout.font), c.Begin.Unix(), text, c.Layout.more))
+	if text != "" { // no layout: no clock
+		chain = append(chain, fmt.Sprintf(`drawtext=fontfile=%s:text='%%{pts\:gmtime\:%d\:%s}':%s`, filepath.Join(fontFolder, c.Layout.font), c.Begin.Unix(), text, c.Layout.more))
+	}
+	if len(chain) == 0 {
+		chain = append(chain, "null")
+	}
 	graph := "[0:v]" + strings.Join(chain, ",")
 	if len(c.Spans) > 0 {
 		graph += fmt.Sprintf(",split=%d", len(c.Spans))
