@@ -125,7 +125,8 @@ func layGraph(g knowledge.Graph, limit int) template.GraphPicture {
 	for _, d := range folded {
 		folds[d]++
 	}
-	v.Width = float64(max(1, len(columns)))*graphColumn - (graphColumn - graphBox) + 20
+	// Ties within the last column run around it by the right, with their labels.
+	v.Width = float64(max(1, len(columns)))*graphColumn - (graphColumn - graphBox) + 110
 	v.Height = graphTop + float64(tallest)*graphRow + 10
 	where := map[string][2]float64{}
 	for x, column := range columns {
@@ -201,18 +202,20 @@ func twoLines(text string, most int) []string {
 	if line != "" {
 		out = append(out, line)
 	}
-	cut := func(s string) string {
-		if r := []rune(s); len(r) > most {
-			return string(r[:most-1]) + "…"
-		}
-		return s
-	}
 	for i := range out {
-		out[i] = cut(out[i])
+		out[i] = shorten(out[i], most)
 	}
 	if len(out) > 2 {
 		second := []rune(out[1])
 		out = []string{out[0], string(second[:min(len(second), most-1)]) + "…"}
 	}
 	return out
+}
+
+// shorten cuts a text that has no room.
+func shorten(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
 }

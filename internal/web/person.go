@@ -132,6 +132,7 @@ func (s *Server) postings(d *describer, in []knowledge.PostingView, lang string)
 			From: p.From, To: p.To, OpenFrom: sp.openFrom, OpenTo: sp.openTo, Y: postTop + float64(i)*postLine,
 		}
 		line.X, line.W = x.bar(a, b)
+		line.Short = shorten(p.Position, 34)
 		line.Sources, line.Certainty, _ = d.evidence(p.View, "person", "facility", "agency", "position")
 		v.Lines = append(v.Lines, line)
 	}

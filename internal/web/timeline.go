@@ -118,6 +118,7 @@ func (s *Server) timelinePage(w http.ResponseWriter, r *request) error {
 				b = to
 			}
 			e.X, e.W = x.bar(a, b)
+			e.Short = shorten(e.Label, 38)
 			e.Y = timeTop + float64(i)*timeLine
 			v.Rows = append(v.Rows, e.TimelineRow)
 		}

@@ -458,6 +458,7 @@ type PostingLine struct {
 	Person           *EntityLink
 	Facility, Agency *EntityLink
 	Position, Rank   string
+	Short            string // position, as far as there is room
 	From, To         string
 	Certainty        string
 	Sources          []SourceChip
@@ -584,6 +585,7 @@ type GraphPage struct {
 // TimelineRow is an incident or act in time.
 type TimelineRow struct {
 	EntityLink
+	Short            string // label, as far as there is room
 	Date             string // EDTF
 	Certainty        string
 	X, W, Y          float64
