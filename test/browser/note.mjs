@@ -22,9 +22,9 @@ export async function noteSteps({ step, page, base, shot, item }) {
     await axe(page, 'item with notes, none yet');
     await shot(page, 'note-none');
     await page.locator('#t-notes').focus();
-    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('End');
     expect(await page.locator('#p-about').isVisible() && !(await page.locator('#p-notes').isVisible()), 'arrows do not turn the panel');
-    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Home');
     await page.locator('#t-notes').blur();
   });
 
