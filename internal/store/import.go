@@ -137,15 +137,16 @@ func (tx *Tx) ImportedClaims(ctx context.Context, id, after string, limit int) (
 		ORDER BY 1 LIMIT $5`, id, after, id, after, limit)
 }
 
-// ReplacedByImport gives, of claims that an import brought, those they took the place of and that were standing before.
-func (tx *Tx) ReplacedByImport(ctx context.Context, claims []string) ([]string, error) {
+// ReplacedByImport gives, of claims that an import brought, those they took the place of and that it did not bring itself.
+func (tx *Tx) ReplacedByImport(ctx context.Context, id string, claims []string) ([]string, error) {
 	if len(claims) == 0 {
 		return nil, nil
 	}
 	var p part
-	p.add(`SELECT id FROM claim WHERE 1 = 1`)
-	in(&p, "replaced", claims)
-	return all(ctx, tx, value[string], p.add(` ORDER BY id`).text.String(), p.args...)
+	p.add(`SELECT claim.id FROM claim WHERE claim.origin <> ?`, id)
+	in(&p, "claim.replaced", claims)
+	p.add(` AND NOT EXISTS (SELECT 1 FROM import_claim WHERE import_claim.claim_id = claim.id AND import_claim.import_id = ?) ORDER BY claim.id`, id)
+	return all(ctx, tx, value[string], p.text.String(), p.args...)
 }
 
 // SetMapping keeps how somebody reads the columns of a kind of file; an empty mapping removes it.

@@ -855,7 +855,7 @@ func (s *Service) Undo(ctx context.Context, who policy.Subject, id string) (Undo
 			if len(mine) == 0 {
 				return nil
 			}
-			was, err := b.Tx().ReplacedByImport(ctx, mine)
+			was, err := b.Tx().ReplacedByImport(ctx, id, mine)
 			if err != nil {
 				return err
 			}

@@ -98,14 +98,13 @@ func JSONReport(w io.Writer) Reporter {
 // Defuse gives a cell that no spreadsheet takes for a formula: one that begins with a sign that would start one gets an apostrophe in front,
 // also where the sign stands behind white space or is a full-width one, which some programs read alike.
 func Defuse(cell string) string {
-	for i, r := range cell {
+	for _, r := range cell {
 		switch r {
 		case '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠':
 			return "'" + cell
 		case ' ', '\u00a0', '\u200b', '\ufeff', '\u3000':
 			continue
 		}
-		_ = i
 		break
 	}
 	return cell

@@ -187,6 +187,9 @@ func likeness(text []byte) float64 {
 	good, all := 0.0, 0.0
 	prev := ' '
 	for _, r := range string(text) {
+		if r == utf8.RuneError || r < 0x20 && r != '\t' && r != '\n' && r != '\r' {
+			return 0 // no text has these
+		}
 		if r >= 0x80 {
 			all++
 			switch {
