@@ -8,7 +8,9 @@
 // complete decode report. An item of which nothing can be derived says why, with a code (Reasons). An item whose sealed
 // bytes turn out damaged while they are read is quarantined and never shown as damaged material.
 //
-// It does not judge what is seen, does not read clocks or faces, and does not decide who may look: that is reading's.
+// It also reads burned-in clocks and the numbers in the names of files; a clock becomes a suggestion and nothing else.
+//
+// It does not judge what is seen, does not look for faces, and does not decide who may look: that is reading's.
 // A quarantined or erased item is refused. A derivative is not evidence: it is re-encoded.
 //
 // The steps and what happens when each of them fails are in docs/design/derive.md.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -207,6 +208,44 @@ func TestErasureTakesSuggestions(t *testing.T) {
 		for _, table := range []string{"suggestion", "recording_before", "file_number"} {
 			if n := count(t, db, `SELECT COUNT(*) FROM `+table); n != 1 {
 				t.Errorf("%d rows in %s", n, table)
+			}
+		}
+	})
+}
+
+func TestMigration0005(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, engine string) {
+		o := storetest.Empty(t, engine)
+		bytes := `X'` + strings.Repeat("ab", 32) + `'`
+		if engine == store.PostgreSQL {
+			bytes = `'\x` + strings.Repeat("ab", 32) + `'::bytea`
+		}
+		sql := func(s string) string { return strings.ReplaceAll(s, "X32", bytes) }
+		var statements []string
+		for _, s := range before0002 {
+			statements = append(statements, sql(s))
+		}
+		must(t, store.CreateAt(ctx, o, storetest.VaultID, "0001", statements...))
+		must(t, store.Migrate(ctx, o))
+		db, err := store.Open(ctx, o)
+		must(t, err)
+		defer db.Close()
+		const row = `INSERT INTO suggestion (id, item_id, kind, score, recipe, recipe_version, tool, value, state, created_at, decided_at, decided_by) VALUES `
+		for statement, goes := range map[string]bool{
+			row + `('su_1', 'it_1', 'clock', 900, 'clock', 1, 't', X32, 'suggested', 1, NULL, NULL)`:                true,
+			row + `('su_2', 'it_1', 'clock', 900, 'clock', 1, 't', X32, 'confirmed', 1, 2, 'ag_1')`:                 true,
+			row + `('su_3', 'it_1', 'clock', 900, 'clock', 1, 't', X32, 'confirmed', 1, NULL, NULL)`:                false,
+			row + `('su_4', 'it_1', 'clock', 900, 'clock', 1, 't', X32, 'suggested', 1, 2, 'ag_1')`:                 false,
+			row + `('su_5', 'it_1', 'clock', 1001, 'clock', 1, 't', X32, 'suggested', 1, NULL, NULL)`:               false,
+			row + `('su_6', 'it_none', 'clock', 900, 'clock', 1, 't', X32, 'suggested', 1, NULL, NULL)`:             false,
+			`INSERT INTO file_number (item_id, series, number) VALUES ('it_1', X32, 42)`:                            true,
+			`INSERT INTO file_number (item_id, series, number) VALUES ('it_1', X32, -1)`:                            false,
+			`INSERT INTO file_number (item_id, series, number) VALUES ('it_none', X32, 42)`:                         false,
+			`INSERT INTO recording_before (item_id, suggestion_id, recorded_source) VALUES ('it_1', 'su_none', '')`: false,
+		} {
+			if err := try(db, sql(statement)); (err == nil) != goes {
+				t.Errorf("%s: %v", statement, err)
 			}
 		}
 	})
