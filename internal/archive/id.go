@@ -44,6 +44,7 @@ const (
 	PrefixStatement   = "sm"
 	PrefixSuggestion  = "su"
 	PrefixTextSpan    = "tx"
+	PrefixTextTrack   = "tt"
 	PrefixToken       = "tk"
 	PrefixVault       = "va"
 	PrefixVisit       = "vi"
