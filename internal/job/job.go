@@ -62,6 +62,23 @@ type Match struct {
 // Kind implements Args.
 func (Match) Kind() string { return "match" }
 
+// Read reads the writing in one item: a picture, a paper, the stills of footage.
+type Read struct {
+	Item string `json:"item"`
+}
+
+// Kind implements Args.
+func (Read) Kind() string { return "read" }
+
+// Transcribe has a speech engine say what is said in one item. Jobs of this kind have a place of their own, so that an engine that is slow, or away,
+// keeps nothing else waiting.
+type Transcribe struct {
+	Item string `json:"item"`
+}
+
+// Kind implements Args.
+func (Transcribe) Kind() string { return "transcribe" }
+
 // Fixity is a fixity check.
 type Fixity struct {
 	Scope string `json:"scope"`
@@ -89,6 +106,19 @@ func (s State) Done() bool { return s == Completed || s == Cancelled || s == Dis
 
 // ErrCancel, wrapped by the error of a worker, makes trying again pointless: the job is cancelled with it.
 var ErrCancel = errors.New("job is called off")
+
+// Later, as the error of a worker, puts a job off: something outside of this program that it needs is away. It is tried again after
+// Wait, as often as it takes, and that counts neither as an attempt nor as an error.
+type Later struct {
+	Wait time.Duration
+	Err  error // why
+}
+
+// Error implements error.
+func (l *Later) Error() string { return "put off: " + l.Err.Error() }
+
+// Unwrap gives why.
+func (l *Later) Unwrap() error { return l.Err }
 
 // ErrLeaseLost: the job is no longer this worker's to complete. It was called off, or taken for dead and given to
 // another worker. It is an archive.ErrConflict.

@@ -108,6 +108,9 @@ func Register[T Args](j *Jobs, f func(ctx context.Context, job Job[T]) error) {
 		if err == nil {
 			return nil
 		}
+		if later, ok := errors.AsType[*Later](err); ok {
+			return river.JobSnooze(min(max(later.Wait, time.Second), 24*time.Hour))
+		}
 		clean := errors.New(redact(err.Error()))
 		if errors.Is(err, ErrCancel) || errors.Is(context.Cause(ctx), errCalledOff) {
 			return river.JobCancel(clean)
@@ -154,11 +157,14 @@ func (j *Jobs) hold(ctx context.Context, id int64) (context.Context, func()) {
 	}
 }
 
+// queueSpeech holds what waits for a speech engine: one at a time, beside everything else.
+const queueSpeech = "speech"
+
 func (j *Jobs) options(a Args, o Opts) *river.InsertOpts {
 	out := &river.InsertOpts{Priority: o.Priority, MaxAttempts: j.o.MaxAttempts, ScheduledAt: o.At}
 	if out.Priority == 0 {
 		// A whole accession is to be browsable before the first item gets its working copy.
-		out.Priority = map[string]int{Quick{}.Kind(): 1, Fixity{}.Kind(): 2, Frames{}.Kind(): 2, Clock{}.Kind(): 4, Fingerprint{}.Kind(): 4, Match{}.Kind(): 4}[a.Kind()]
+		out.Priority = map[string]int{Quick{}.Kind(): 1, Fixity{}.Kind(): 2, Frames{}.Kind(): 2, Clock{}.Kind(): 4, Fingerprint{}.Kind(): 4, Match{}.Kind(): 4, Read{}.Kind(): 4, Transcribe{}.Kind(): 4}[a.Kind()]
 		if out.Priority == 0 {
 			out.Priority = 3
 		}
@@ -176,6 +182,10 @@ func (j *Jobs) options(a Args, o Opts) *river.InsertOpts {
 		out.Tags = []string{v.Item}
 	case Match:
 		out.Tags = []string{v.Item}
+	case Read:
+		out.Tags = []string{v.Item}
+	case Transcribe:
+		out.Tags, out.Queue = []string{v.Item}, queueSpeech
 	}
 	if o.Unique {
 		out.UniqueOpts = river.UniqueOpts{ByArgs: true, ByState: waiting}
@@ -257,7 +267,7 @@ func (j *Jobs) Start(ctx context.Context) error {
 	}
 	q, err := j.open(&river.Config{
 		ID: j.o.WorkerID, Logger: j.o.Logger, Workers: j.workers, MaxAttempts: j.o.MaxAttempts,
-		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: j.o.Parallel}},
+		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: j.o.Parallel}, queueSpeech: {MaxWorkers: 1}},
 		FetchCooldown: min(100*time.Millisecond, j.o.Poll), FetchPollInterval: j.o.Poll,
 		JobTimeout: j.o.Timeout, RescueStuckJobsAfter: j.o.Timeout + time.Hour, RetryPolicy: retries{j.o.Retry},
 		// What went wrong stays until a person looks at it.
