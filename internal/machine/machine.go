@@ -278,3 +278,15 @@ func (s *Service) ReadClocks(ctx context.Context, who policy.Subject) (int, erro
 		after = ids[len(ids)-1]
 	}
 }
+
+// What a clock says, for who draws it.
+type (
+	Clock        = clock.Value
+	ClockStretch = clock.Stretch
+)
+
+// KindClock is the kind of suggestions that are clocks; OrderOpen says that nothing decides which figure of a date is the day.
+const (
+	KindClock = clock.Kind
+	OrderOpen = clock.ByNobody
+)

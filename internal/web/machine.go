@@ -12,7 +12,6 @@ import (
 
 	"zapis/internal/archive"
 	"zapis/internal/machine"
-	"zapis/internal/media/clock"
 	"zapis/internal/policy"
 	"zapis/internal/web/template"
 )
@@ -43,7 +42,7 @@ func (s *Server) clockPanel(r *request, it archive.Item) (*template.ClockPanel, 
 	others := 0
 	for i := range list { // newest first; what stands confirmed comes before everything else
 		g := &list[i]
-		if g.Kind != clock.Kind || g.Clock == nil {
+		if g.Kind != machine.KindClock || g.Clock == nil {
 			continue
 		}
 		others++
@@ -64,7 +63,7 @@ func clockView(g machine.Suggestion, length time.Duration) template.ClockPanel {
 	v := template.ClockPanel{
 		ID: g.ID, State: string(g.State), MayDecide: g.MayDecide, TimeOfDay: timeOfDay(c.Start), Order: string(c.Order), OrderBy: c.OrderBy, Twelve: c.Twelve,
 		Right: c.Right(), Of: len(c.Readings), Score: g.Score, Recipe: fmt.Sprintf("%s %d", g.Recipe, g.RecipeVersion), Tool: g.Tool, DecidedAt: g.DecidedAt, Why: g.Why,
-		NeedDay: c.Day == "" || c.OrderBy == clock.ByNobody,
+		NeedDay: c.Day == "" || c.OrderBy == machine.OrderOpen,
 	}
 	v.Start, _ = c.Began(c.Day) // zero without a date
 	if c.Day != "" && len(c.Choices) > 0 {
@@ -102,7 +101,7 @@ const (
 )
 
 // clockPlot draws the readings. Paths of dots have no length: their caps are round.
-func clockPlot(c *clock.Value, length time.Duration) template.ClockPlot {
+func clockPlot(c *machine.Clock, length time.Duration) template.ClockPlot {
 	end := max(length.Milliseconds(), 1)
 	lo, hi := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, x := range c.Readings {
@@ -129,7 +128,7 @@ func clockPlot(c *clock.Value, length time.Duration) template.ClockPlot {
 			fmt.Fprintf(&odd, "M%d %dh0", px(x[0]), py(x[1]*1000))
 		}
 	}
-	at := func(s clock.Stretch, t int64) int64 { return s.Start + int64(float64(t)*float64(c.Rate)/1e6) }
+	at := func(s machine.ClockStretch, t int64) int64 { return s.Start + int64(float64(t)*float64(c.Rate)/1e6) }
 	for _, s := range c.Segments {
 		fmt.Fprintf(&lines, "M%d %dL%d %d", px(s.From), py(at(s, s.From)), px(s.To), py(at(s, s.To)))
 	}
@@ -232,7 +231,7 @@ func (s *Server) findingsPage(w http.ResponseWriter, r *request) error {
 			f := template.MachineFinding{ID: g.ID, Item: g.Item, Ref: g.Reference, Kind: g.Kind, State: string(g.State), At: g.CreatedAt, Score: g.Score,
 				Recipe: fmt.Sprintf("%s %d", g.Recipe, g.RecipeVersion)}
 			if c := g.Clock; c != nil {
-				f.TimeOfDay, f.Jumps, f.NeedDay = timeOfDay(c.Start), len(c.Jumps), c.Day == "" || c.OrderBy == clock.ByNobody
+				f.TimeOfDay, f.Jumps, f.NeedDay = timeOfDay(c.Start), len(c.Jumps), c.Day == "" || c.OrderBy == machine.OrderOpen
 				f.Start, _ = c.Began(c.Day)
 			}
 			v.List = append(v.List, f)
