@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"slices"
 	"strconv"
@@ -507,11 +508,12 @@ func (tx *Tx) nextDocs(ctx context.Context, count int) ([]int64, error) {
 type termCache struct {
 	mu         sync.Mutex
 	generation string
-	known      map[string]bool
+	seed       maphash.Seed
+	known      map[uint64]struct{} // hashes: the words themselves are not kept in memory
 }
 
 const (
-	mostTerms         = 1 << 16
+	mostTerms         = 1 << 19 // some 10 MB
 	settingGeneration = "search.generation"
 )
 
@@ -520,11 +522,11 @@ func (c *termCache) unknown(generation string, terms map[string]bool) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.generation != generation || c.known == nil || len(c.known) > mostTerms {
-		c.generation, c.known = generation, map[string]bool{}
+		c.generation, c.seed, c.known = generation, maphash.MakeSeed(), map[uint64]struct{}{}
 	}
 	out := make([]string, 0, len(terms))
 	for t := range terms {
-		if !c.known[t] {
+		if _, ok := c.known[maphash.String(c.seed, t)]; !ok {
 			out = append(out, t)
 		}
 	}
@@ -539,7 +541,7 @@ func (c *termCache) learn(generation string, terms []string, except map[string]b
 	}
 	for _, t := range terms {
 		if !except[t] {
-			c.known[t] = true
+			c.known[maphash.String(c.seed, t)] = struct{}{}
 		}
 	}
 }
