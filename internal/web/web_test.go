@@ -258,7 +258,7 @@ func TestSurfaceIsWhole(t *testing.T) {
 		}
 	}
 	for _, r := range s.routes {
-		if r.Kind == kindAPI && strings.HasPrefix(r.Path, "/api/") && !slices.Contains([]string{"/api/events", "/api/openapi.json"}, r.Path) && !strings.Contains(r.Path, "passkey") {
+		if r.Kind == kindAPI && strings.HasPrefix(r.Path, "/api/") && !strings.HasPrefix(r.Path, "/api/v1/") && !slices.Contains([]string{"/api/events", "/api/openapi.json"}, r.Path) && !strings.Contains(r.Path, "passkey") {
 			declared = append(declared, r.pattern())
 		}
 	}
@@ -338,6 +338,9 @@ func expected(subject policy.Subject, r route, o object) bool {
 	if !policy.Could(subject, r.Action) {
 		return false
 	}
+	if strange(r.Path) {
+		return false // filled with what is not there; what is there has tests of its own
+	}
 	about, specific := o.about, true
 	switch {
 	case strings.Contains(r.Path, "{item}"), strings.Contains(r.Path, "{derivative}"):
@@ -360,18 +363,26 @@ func expected(subject policy.Subject, r route, o object) bool {
 
 var parameter = regexp.MustCompile(`\{[a-z.$]+\}`)
 
+// strange says whether a path names something that the matrix has no objects of.
+func strange(path string) bool {
+	return slices.ContainsFunc(parameter.FindAllString(path, -1), func(name string) bool {
+		return !slices.Contains([]string{"{item}", "{derivative}", "{accession}", "{$}"}, name)
+	})
+}
+
 func TestMatrix(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	root := s.first(t)
+	s, _, _ := testifying(t)
+	root := s.again(t)
 	archivist, archivistAccount := s.enter(t, "Archivist", archive.RoleArchivist, false)
 	reviewer, reviewerAccount := s.enter(t, "Reviewer", archive.RoleReviewer, false)
+	investigator, investigatorAccount := s.enter(t, "Investigator", archive.RoleInvestigator, false)
 	people := []struct {
 		name    string
 		b       *browser
 		subject policy.Subject
 	}{
-		{"nobody", s.browser(), policy.Subject{}}, {"reviewer", reviewer, reviewerAccount.Subject()}, {"archivist", archivist, archivistAccount.Subject()}, {"admin", root, s.root.Subject()},
+		{"nobody", s.browser(), policy.Subject{}}, {"reviewer", reviewer, reviewerAccount.Subject()}, {"investigator", investigator, investigatorAccount.Subject()}, {"archivist", archivist, archivistAccount.Subject()}, {"admin", root, s.root.Subject()},
 	}
 	probes := 0
 	for _, p := range people {
@@ -383,6 +394,9 @@ func TestMatrix(t *testing.T) {
 			var refusalBody string
 			for _, o := range s.objects() {
 				path := parameter.ReplaceAllStringFunc(r.Path, func(name string) string {
+					if strange(name) {
+						return archive.NewID(archive.PrefixEntity)
+					}
 					return url.PathEscape(map[string]string{"{item}": o.item, "{derivative}": o.derivative, "{accession}": o.accession, "{$}": ""}[name])
 				})
 				if strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") {
