@@ -116,6 +116,7 @@ func (b *bench) run(dir, out string, wanted []string, skipPeers bool) (err error
 		"proof":  b.proof,
 		"clock":  b.clocks,
 		"search": b.search,
+		"import": b.importing,
 
 		"fingerprint": b.fingerprint,
 	}
