@@ -55,7 +55,7 @@ func (a *Atlas) draw(v View) *Drawing {
 	d := &Drawing{View: v, Net: net(p)}
 	// A map of half the globe need not show every skerry.
 	tolerance, smallest := 0.35, 1.2
-	if v.Kind != ViewAround {
+	if v.Kind != ViewAround || v.Radius > 1000 {
 		tolerance, smallest = 0.55, 2.5
 	}
 	lines := map[int][]vertex{} // of arcs, projected and thinned
