@@ -96,7 +96,7 @@ func timeOfDay(ms int64) string {
 
 // Where the plot lies in its view box.
 const (
-	plotLeft, plotRight = 56, 352
+	plotLeft, plotRight = 56, 338
 	plotTop, plotBottom = 8, 146
 )
 
