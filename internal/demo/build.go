@@ -71,6 +71,9 @@ func (d *demo) build(ctx context.Context) (*Summary, error) {
 	if sum.Proof, err = d.prove(ctx, sum.Accessions[0], out); err != nil {
 		return nil, err
 	}
+	if sum.Catalogue, err = d.catalogue(ctx, sum.Accessions[0], out); err != nil {
+		return nil, err
+	}
 	for _, check := range [][]string{{"custody", "verify"}, {"fixity", "check", "--all"}, {"fsck"}} {
 		if _, err := d.zapis(ctx, check...); err != nil {
 			return nil, err

@@ -84,6 +84,7 @@ type Summary struct {
 	Checks         map[string]bool  `json:"checks"`
 	Steps          map[string]int64 `json:"steps_ms"`
 	Proof          *Proof           `json:"proof,omitempty"`
+	Catalogue      *Catalogue       `json:"catalogue,omitempty"`
 }
 
 // ErrNotDemo: the folder holds something that this package did not make.
@@ -278,6 +279,13 @@ func (d *demo) report(s *Summary) error {
 		d.say("explained: %s", counts(s.Reasons))
 	}
 	d.say("custody record verified, database, vault and record agree, every sealed byte checked")
+	if c := s.Catalogue; c != nil {
+		d.say("")
+		d.say("A catalogue of %d things and %d claims, half of it public facts of 2021, half made up; each says which. Try:", c.Entities, c.Claims)
+		for _, t := range c.Try {
+			d.say("  zapis --home %s --passphrase-file %s %s", d.home(), d.passfile(), t)
+		}
+	}
 	if p := s.Proof; p != nil {
 		d.say("")
 		d.say("Published, cosigned by %d witnesses and checked by somebody who has nothing else:", len(p.Witnesses))
