@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -198,11 +200,20 @@ func rank(hits []store.Hit, leaves []leaf) []ranking {
 	df := make([]float64, len(leaves))
 	var total float64
 	m := newMatcher(leaves)
-	for i, h := range hits {
-		tf, spans, n := m.count(h.Text)
-		counts[i], out[i].spans, lengths[i] = count{tf}, spans, float64(n)
-		total += float64(n)
-		for j, f := range tf {
+	var wait sync.WaitGroup
+	share := max(64, (len(hits)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for from := 0; from < len(hits); from += share {
+		wait.Go(func() {
+			for i := from; i < min(from+share, len(hits)); i++ {
+				tf, spans, n := m.count(hits[i].Text)
+				counts[i], out[i].spans, lengths[i] = count{tf}, spans, float64(n)
+			}
+		})
+	}
+	wait.Wait()
+	for i := range hits {
+		total += lengths[i]
+		for j, f := range counts[i].tf {
 			if f > 0 {
 				df[j]++
 			}

@@ -282,7 +282,7 @@ func clean(text string) string {
 // IndexDocs adds documents or puts them in the place of those with the same Kind and Ref. A document without words is kept too, so that it
 // can be listed. archive.ErrNotFound if an item is not there, archive.ErrConflict if it is erased, archive.ErrInvalid.
 func (tx *Tx) IndexDocs(ctx context.Context, docs ...Doc) error {
-	for chunk := range slices.Chunk(docs, 500) {
+	for chunk := range slices.Chunk(docs, 2000) {
 		if err := tx.indexDocs(ctx, chunk); err != nil {
 			return fmt.Errorf("index documents: %w", err)
 		}
@@ -471,17 +471,27 @@ func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow) error {
 	if err := tx.insert(ctx, "search_text", "n, text", texts); err != nil {
 		return err
 	}
-	column := "n, tokens"
-	if tx.db.sqlite != nil {
-		column = "rowid, tokens"
-	}
-	if err := tx.insert(ctx, "search_index", column, index); err != nil {
-		return err
-	}
 	if err := tx.insert(ctx, "search_name", "name_key, n", names); err != nil {
 		return err
 	}
-	return tx.addTerms(ctx, kept)
+	if err := tx.addTerms(ctx, kept); err != nil {
+		return err
+	}
+	return tx.addWords(ctx, index)
+}
+
+// addWords puts rows of number and words into the index of words. On SQLite one by one and last: FTS5 collects words in memory, and a
+// statement of many rows into whatever table makes it write them out.
+func (tx *Tx) addWords(ctx context.Context, index [][]any) error {
+	if tx.db.sqlite == nil {
+		return tx.insert(ctx, "search_index", "n, tokens", index)
+	}
+	for _, row := range index {
+		if _, err := tx.exec(ctx, `INSERT INTO search_index (rowid, tokens) VALUES ($1, $2)`, row...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nextDocs gives numbers that follow all numbers given before.
@@ -722,17 +732,13 @@ func (tx *Tx) reindex(ctx context.Context, report func(done int64)) error {
 				}
 			}
 		}
-		column := "n, tokens"
-		if tx.db.sqlite != nil {
-			column = "rowid, tokens"
-		}
-		if err := tx.insert(ctx, "search_index", column, index); err != nil {
-			return err
-		}
 		if err := tx.insert(ctx, "search_name", "name_key, n", names); err != nil {
 			return err
 		}
 		if err := tx.addTerms(ctx, terms); err != nil {
+			return err
+		}
+		if err := tx.addWords(ctx, index); err != nil {
 			return err
 		}
 		if _, err := tx.exec(ctx, `UPDATE search_doc SET analyzer = $1 WHERE n BETWEEN $2 AND $3`, language.Version, rows[0].n, after); err != nil {
