@@ -17,6 +17,9 @@ import (
 	"zapis/internal/store"
 )
 
+// MaxDrafts is how many drafts Apply takes at once.
+const MaxDrafts = maxDrafts
+
 // Bulk is one act over many rows of a file: a transaction with one event, in which rows that cannot be taken are passed over and told apart.
 type Bulk struct {
 	w        *writer

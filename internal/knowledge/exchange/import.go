@@ -25,6 +25,9 @@ const maxKeys = 1_000_000
 // errDry ends the transaction of a dry run: everything was done as it would be, and nothing stays.
 var errDry = errors.New("dry run")
 
+// errMany: the rows of a batch refer to so many new entities that it takes two transactions.
+var errMany = errors.New("too many at once")
+
 // ImportOptions of ImportTable.
 type ImportOptions struct {
 	Mapping     Mapping
@@ -404,6 +407,13 @@ func (in *intake) settle(ctx context.Context, batch []line, next int64, ended bo
 		b.Detail("file_sha256", hex.EncodeToString(in.run.SHA256[:]))
 		return nil
 	})
+	if errors.Is(err, errMany) {
+		half := len(batch) / 2
+		if err := in.settle(ctx, batch[:half], batch[half].row, false); err != nil {
+			return err
+		}
+		return in.settle(ctx, batch[half:], next, ended)
+	}
 	if err != nil && !errors.Is(err, errDry) {
 		return fmt.Errorf("take in rows before row %d: %w", next, err)
 	}
@@ -471,6 +481,9 @@ func (in *intake) write(ctx context.Context, b *knowledge.Bulk, batch []line, na
 		}
 		at[i] = len(drafts)
 		drafts = append(drafts, l.draft)
+	}
+	if len(drafts) > knowledge.MaxDrafts && len(batch) > 1 {
+		return nil, 0, errMany
 	}
 	made, err := b.Apply(ctx, drafts, helpers)
 	if err != nil {

@@ -403,6 +403,32 @@ func TestBrokenImportGoesOn(t *testing.T) {
 	})
 }
 
+// Rows that refer to more new entities than one transaction takes are taken in several.
+func TestManyReferences(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Open(t, store.SQLite))
+	w.o.Batch = 0
+	s, err := New(w.o)
+	must(t, err)
+	var text strings.Builder
+	text.WriteString("T,P\n")
+	for i := range 60 {
+		fmt.Fprintf(&text, "Incident %d,", i)
+		for n := range 100 {
+			fmt.Fprintf(&text, "Town %d-%d;", i, n)
+		}
+		text.WriteString("\n")
+	}
+	table, err := OpenTable(strings.NewReader(text.String()), -1, TableOptions{Separator: ","})
+	must(t, err)
+	out, err := s.ImportTable(t.Context(), w.lead, table, ImportOptions{Mapping: Mapping{Version: 1, Kind: catalogue.Incident, Columns: []Column{{Column: "T", Property: "title"},
+		{Column: "P", Property: "place", Split: ";", Refer: &Refer{By: "name", Create: true}}}}})
+	must(t, err)
+	if out.Created != 60 || out.Others != 6000 {
+		t.Errorf("%+v", out)
+	}
+}
+
 // A key tells nothing about a compartment that the importer does not see, and finds nothing there.
 func TestKeysTellNothing(t *testing.T) {
 	t.Parallel()
