@@ -191,9 +191,11 @@ func TestIncidentByForms(t *testing.T) {
 	holds(t, "everything", text(b.get("/catalogue?kind=act")), a)
 	holds(t, "the list", text(b.get("/incidents")), code, "28\u00a0July 2020")
 	for _, lang := range []string{"ru", "uk"} {
-		b.post("/me", url.Values{"act": {"language"}, "language": {lang}})
+		if r := b.post("/me", url.Values{"act": {"look"}, "lang": {lang}}); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("choose %s: %d", lang, r.StatusCode)
+		}
 		for _, p := range []string{"/incidents", desk, "/places/" + facility, "/persons/" + guard, "/map", "/timeline", "/graph/" + incident, "/catalogue/" + act, "/catalogue/new?kind=incident"} {
-			if r := b.get(p); r.StatusCode != http.StatusOK {
+			if r := b.get(p); r.StatusCode != http.StatusOK || !strings.Contains(text(r), `<html lang="`+lang+`"`) {
 				t.Errorf("%s in %s: %d", p, lang, r.StatusCode)
 			}
 		}
