@@ -199,7 +199,7 @@ func (e *example) public() {
 		"None of that footage is in this demonstration.", public, archive.Probable, of(announced))
 	i.say("facility", hospital.ID, public, archive.Probable, of(announced))
 	i.say("place", saratov.ID, public, archive.Probable, of(announced))
-	i.say("date", "/2021-10", "Demo. The recordings are older than their publication; the days are not given here.", archive.Probable, of(announced))
+	i.say("date", "../2021-10", "Demo. The recordings are older than their publication; the days are not given here.", archive.Probable, of(announced))
 	torture := e.add("act", "A", "Event")
 	torture.say("incident", i.ID, public, archive.Probable, of(announced))
 	torture.say("type", "act:02011111", public, archive.Probable, of(announced))
@@ -222,7 +222,7 @@ func (e *example) public() {
 	j := e.add("incident", "I", "Event")
 	j.words("title", public, archive.Probable, []rest{of(december)}, [2]string{"en", "Demo: further recordings, from three regions, published in December 2021"})
 	j.say("summary", "Another 200 GB; worded by the publishers as less than one percent of what they hold.", public, archive.Probable, of(december))
-	j.say("date", "/2021-12-20", public, archive.Probable, of(december))
+	j.say("date", "../2021-12-20", public, archive.Probable, of(december))
 	for _, l := range later {
 		j.say("place", l.ID, public, archive.Probable, of(december))
 	}
@@ -242,7 +242,7 @@ func (e *example) synthetic(corridor, yard span) {
 	for n, in := range []*thing{room, nil} {
 		c := e.add("camera", "C", "Thing")
 		s(c, "facility", facility.ID, archive.Established)
-		s(c, "label", "CAM "+strconv.Itoa(n+1), archive.Established)
+		s(c, "label", fmt.Sprintf("Z1 dvr1 ch%02d", n+1), archive.Established)
 		if in != nil {
 			s(c, "room", in.ID, archive.Established)
 		}

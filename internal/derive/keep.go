@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,8 +46,12 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 		state, reason, full := m.state, m.reason, m.full
 		if p.beside {
 			state, reason = item.State, item.Reason
-		} else if err := setFacts(ctx, tx, item, m.facts(store.FactsOf(item))); err != nil {
-			return err
+		} else {
+			facts := m.facts(store.FactsOf(item))
+			facts.Camera = cmp.Or(facts.Camera, t.camera)
+			if err := setFacts(ctx, tx, item, facts); err != nil {
+				return err
+			}
 		}
 		if p.name == quickPass.name && len(t.numbers) > 0 {
 			if err := tx.SetFileNumbers(ctx, item.ID, t.numbers); err != nil {
@@ -85,6 +90,16 @@ func (s *Service) keep(ctx context.Context, a *attempt, p pass, t *task, m *made
 				if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Clock{Item: item.ID}, job.Opts{Unique: true}); err != nil {
 					return err
 				}
+			}
+		}
+		if m.written && s.o.Media.CanRead() {
+			if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Read{Item: item.ID}, job.Opts{Unique: true}); err != nil {
+				return err
+			}
+		}
+		if m.heard && s.o.Speech != nil {
+			if err := s.o.Jobs.EnqueueTx(ctx, tx, job.Transcribe{Item: item.ID}, job.Opts{Unique: true}); err != nil {
+				return err
 			}
 		}
 		if err := s.o.Jobs.CompleteTx(ctx, tx, a.ref); err != nil {

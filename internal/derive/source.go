@@ -65,6 +65,7 @@ type task struct {
 	origin []archive.Origin // where files with these bytes were found
 	// numbers that recorders gave these files
 	numbers []store.FileNumber
+	camera  string // by the names of these files; empty if they do not say
 }
 
 // check refuses items that may not be opened, and finds out whether there is anything to do.
@@ -98,14 +99,19 @@ func (s *Service) open(ctx context.Context, p pass, id string) (*task, error) {
 			return err
 		}
 		t.origin, t.numbers = t.origin[:0], t.numbers[:0]
+		var own []archive.Origin
 		for _, line := range lines {
 			if o, ok := s.originOf(line); ok {
 				t.origin = append(t.origin, o)
+				if line.Accession == t.item.Accession {
+					own = append(own, o)
+				}
 				if n, ok := s.number(id, line.Accession, o); ok {
 					t.numbers = append(t.numbers, n)
 				}
 			}
 		}
+		t.camera = camera(t.item.AccessionNo, own)
 		return nil
 	})
 	if err != nil {
