@@ -368,6 +368,83 @@ func (r *clockReader) tune(ctx context.Context, b clock.Box, w, h int, from floa
 			break
 		}
 	}
+	if best.good > 0.5 || b.Score < 0.95 {
+		return best, nil
+	}
+	// Writing that is set from the right moves with every second, so that any letter of the line ticks. The time is looked for in
+	// all of the line.
+	base.tight = cut(26, 16, 0.35+1/high, 0.35+1/high)
+	found, err := r.along(ctx, base, from, step)
+	if found.good > best.good {
+		best = found
+	}
+	return best, err
+}
+
+// along looks for the time in a whole line, which c.tight is, and gives the part of it that is read best.
+func (r *clockReader) along(ctx context.Context, c place, from, step float64) (place, error) {
+	line := c.tight
+	var strips [][]byte
+	err := r.decode(ctx, from, step*tuneStrips, pictures{step, line, func(i int, grey []byte) error {
+		strips = append(strips, grey)
+		if i >= tuneStrips {
+			return errEnough
+		}
+		return nil
+	}})
+	if err != nil {
+		return place{}, err
+	}
+	share := func(strips [][]byte, w int, m clock.Mode) (float64, error) {
+		texts, err := r.recognise(ctx, strips, w, line.h, m, clockCharacters, "eng")
+		if err != nil {
+			return 0, err
+		}
+		samples := make([]clock.Sample, len(texts))
+		for i, text := range texts {
+			samples[i] = clock.Sample{At: step * float64(i), Options: clock.Times(text)}
+		}
+		run, ok := clock.Fit(samples, false)
+		if !ok {
+			return 0, nil
+		}
+		return run.Share(), nil
+	}
+	var best place
+	for _, m := range clock.Modes()[:4] {
+		whole, err := share(strips, line.w, m)
+		if err != nil {
+			return place{}, err
+		}
+		if whole < 0.4 {
+			continue
+		}
+		const width = digitLines * 9
+		for x := 0; x < max(1, line.w-width/2); x += digitLines * 3 / 2 {
+			to := min(line.w, x+width)
+			part := make([][]byte, len(strips))
+			for i, s := range strips {
+				for y := range line.h {
+					part[i] = append(part[i], s[y*line.w+x:y*line.w+to]...)
+				}
+			}
+			good, err := share(part, to-x, m)
+			if err != nil {
+				return place{}, err
+			}
+			if good <= best.good {
+				continue
+			}
+			best = c
+			best.mode, best.good = m, good
+			per := (line.x1 - line.x0) / float64(line.w)
+			best.tight = area{x0: line.x0 + per*float64(x), x1: line.x0 + per*float64(to), y0: line.y0, y1: line.y1, w: to - x, h: line.h}
+			best.lineX = int(math.Round((best.tight.x1 - c.line.x0) / per))
+		}
+		if best.good > 0.6 {
+			break
+		}
+	}
 	return best, nil
 }
 
