@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -258,7 +259,7 @@ func TestSurfaceIsWhole(t *testing.T) {
 		}
 	}
 	for _, r := range s.routes {
-		if r.Kind == kindAPI && strings.HasPrefix(r.Path, "/api/") && !strings.HasPrefix(r.Path, "/api/v1/") && !slices.Contains([]string{"/api/events", "/api/openapi.json"}, r.Path) && !strings.Contains(r.Path, "passkey") {
+		if reflect.ValueOf(r.handle).Pointer() == reflect.ValueOf(s.viaAPI).Pointer() {
 			declared = append(declared, r.pattern())
 		}
 	}
@@ -355,6 +356,9 @@ func expected(subject policy.Subject, r route, o object) bool {
 	if o.absent || !policy.Decide(subject, r.Action, about).Allow {
 		return false
 	}
+	if strings.HasSuffix(r.Path, "/frames") {
+		return false // of no item of the world were the frames listed
+	}
 	if r.Action == policy.Look {
 		return o.hasBytes
 	}
@@ -372,7 +376,7 @@ func strange(path string) bool {
 
 func TestMatrix(t *testing.T) {
 	t.Parallel()
-	s, _, _ := testifying(t)
+	s, _, _ := furnished(t)
 	root := s.again(t)
 	archivist, archivistAccount := s.enter(t, "Archivist", archive.RoleArchivist, false)
 	reviewer, reviewerAccount := s.enter(t, "Reviewer", archive.RoleReviewer, false)
@@ -393,9 +397,13 @@ func TestMatrix(t *testing.T) {
 			var refusal *http.Response
 			var refusalBody string
 			for _, o := range s.objects() {
+				unknown := archive.NewID(archive.PrefixEntity)
+				if o.name == "malformed" {
+					unknown = "kn_" + strings.Repeat("u", 26) // the alphabet of identifiers has no u
+				}
 				path := parameter.ReplaceAllStringFunc(r.Path, func(name string) string {
 					if strange(name) {
-						return archive.NewID(archive.PrefixEntity)
+						return unknown
 					}
 					return url.PathEscape(map[string]string{"{item}": o.item, "{derivative}": o.derivative, "{accession}": o.accession, "{$}": ""}[name])
 				})
@@ -403,7 +411,7 @@ func TestMatrix(t *testing.T) {
 					continue // the mux cleans such a path before anybody decides
 				}
 				got := p.b.get(path)
-				body := text(got)
+				body := strings.ReplaceAll(text(got), unknown, "") // a page may know its own address
 				probes++
 				switch want := expected(p.subject, r, o); {
 				case want && got.StatusCode >= 400:
