@@ -654,6 +654,9 @@ func (s *Service) ItemClaims(ctx context.Context, who policy.Subject, item strin
 		} else {
 			it, err = r.tx.ItemByReference(ctx, r.scope, item)
 		}
+		if errors.Is(err, archive.ErrInvalid) {
+			return archive.ErrNotFound // what no item can be called is as absent as the rest
+		}
 		if err != nil {
 			return err
 		}

@@ -143,7 +143,7 @@ func fillSearch(v *template.Search, res search.Results) {
 		y := template.SearchResult{Ref: x.Reference, Kind: string(x.ItemKind), Camera: x.Camera, Difficulty: x.Difficulty, At: x.At, Hits: int64(x.Hits)}
 		if x.Entity != "" {
 			y.Entity, y.Ref, y.Kind, y.Label, y.Difficulty = true, x.Code, string(x.EntityKind), x.Label, -1
-			y.Href = "/entities/" + x.Entity
+			y.Href = "/catalogue/" + x.Entity
 		} else {
 			y.Href = "/items/" + x.Item
 		}
