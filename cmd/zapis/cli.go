@@ -43,6 +43,7 @@ type cli struct {
 	Export     exportCmd     `cmd:"" help:"Take the catalogue out, for a purpose and an audience."`
 	Token      tokenCmd      `cmd:"" help:"Tokens by which programs use the JSON API."`
 	Note       noteCmd       `cmd:"" help:"List, export and import notes on items."`
+	Transcript transcriptCmd `cmd:"" help:"Words of items: what is said and written in them, by machines and by people."`
 	Custody    custodyCmd    `cmd:"" help:"Show, export and verify the custody record."`
 	Log        logCmd        `cmd:"" help:"Keep, publish and check the transparency log."`
 	Scope      scopeCmd      `cmd:"" help:"Seal accessions and state how much the archive holds, so that anybody can check it."`

@@ -32,6 +32,7 @@ import (
 	"zapis/internal/search"
 	"zapis/internal/store"
 	"zapis/internal/tlog"
+	"zapis/internal/transcript"
 	"zapis/internal/vault"
 	"zapis/internal/vault/record"
 )
@@ -92,6 +93,7 @@ type App struct {
 	Identities *knowledge.Identities // who stands behind its codes
 	Note       *note.Service
 	Search     *search.Service
+	Transcript *transcript.Service
 	Machine    *machine.Service
 	Program    string // identifier of the software agent
 	Agent      string // identifier of who acts
@@ -257,6 +259,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 	if err = a.openNote(); err != nil {
 		return err
 	}
+	if err = a.openTranscript(); err != nil {
+		return err
+	}
 	if err = a.openIdentities(); err != nil {
 		return err
 	}
@@ -269,9 +274,15 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 	if a.Media, err = media.Find(media.Options{AllowUnisolated: a.Config.Unisolated, Logger: a.Logger}); err != nil {
 		return fmt.Errorf("outside media programs: %w", err)
 	}
-	a.Derive, err = derive.New(derive.Options{
+	do := derive.Options{
 		DB: a.DB, Vault: a.Vault, Record: a.Sealer, Custody: a.Custody, Jobs: a.Jobs, Media: a.Media, Agent: a.Program, Logger: a.Logger,
-	})
+	}
+	if engine, err := a.speech(); err != nil {
+		return err
+	} else if engine != nil { // a nil client in the interface would look like one
+		do.Speech = engine
+	}
+	a.Derive, err = derive.New(do)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,10 @@ type Config struct {
 	Calendars       string        `key:"calendars" doc:"OpenTimestamps calendars: the addresses that they write into proofs, separated by spaces. They see a digest with a random part, never a checkpoint."`
 	BlockHeaders    string        `key:"block_headers" doc:"File with all Bitcoin block headers from the first on, 80 bytes each, as a node can write it. Without it no OpenTimestamps proof is ever called confirmed."`
 	Publish         string        `key:"publish" doc:"Folder (absolute) or s3://… where every checkpoint is published by itself; empty: only by zapis log publish."`
+	Speech          string        `key:"speech" doc:"Address of a speech engine that writes down what is said in recordings: http://127.0.0.1:8000 (in the form of OpenAI, which many local servers speak) or http://127.0.0.1:8080/inference (whisper.cpp; whisper+http://… with another path). Empty: none. It must be this machine or a private network."`
+	SpeechModel     string        `key:"speech_model" doc:"Model that the speech engine is asked for, by its own name; empty: the one it has."`
+	SpeechLanguage  string        `key:"speech_language" doc:"Language of the recordings, such as ru or uk; empty: the engine finds out."`
+	SpeechElsewhere string        `key:"speech_elsewhere" doc:"Must say: recordings may leave this network. Only then, and only by https, may the speech engine be outside of this machine and private networks: whoever runs it hears everything."`
 	Log             string        `key:"log_level" doc:"Least important line the logger writes: debug, info, warn or error."`
 	Unisolated      bool          `key:"allow_unisolated_media" doc:"true lets outside media programs run on a machine that cannot isolate them. Dangerous with hostile files."`
 }
@@ -298,6 +302,9 @@ func (c Config) Check() error {
 	}
 	if err := c.checkLog(); err != nil {
 		return err
+	}
+	if c.Speech == "" && (c.SpeechModel != "" || c.SpeechLanguage != "" || c.SpeechElsewhere != "") {
+		return bad("speech", "an address was expected beside the other keys of the speech engine")
 	}
 	switch c.Log {
 	case "debug", "info", "warn", "error":

@@ -35,6 +35,18 @@ func (s *Service) Clock(ctx context.Context, j job.Job[job.Clock]) error {
 
 // suggest leads one attempt of a pass that only suggests from the item to the committed result.
 func (s *Service) suggest(ctx context.Context, p pass, item string, a *attempt, look func(context.Context, *attempt, *task) (finding, error)) error {
+	return s.beside(ctx, p, item, a, func(ctx context.Context, a *attempt, t *task) (commit, error) {
+		found, err := look(ctx, a, t)
+		return func() error { return s.keepFinding(ctx, a, p, t, found) }, err
+	})
+}
+
+// commit ends a pass: it makes what was found visible, and the job done.
+type commit func() error
+
+// beside leads one attempt of a pass that seals nothing and says nothing about the item from the item to the committed result. What was
+// found is committed only if every byte of the original that was asked for could be read.
+func (s *Service) beside(ctx context.Context, p pass, item string, a *attempt, look func(context.Context, *attempt, *task) (commit, error)) error {
 	if err := archive.CheckID(archive.PrefixItem, item); err != nil {
 		return fmt.Errorf("%s pass: %w: %w", p.name, job.ErrCancel, err)
 	}
@@ -50,7 +62,7 @@ func (s *Service) suggest(ctx context.Context, p pass, item string, a *attempt, 
 	}
 	defer t.close(ctx)
 	t.abandon(ctx) // nothing will be sealed
-	found, err := look(ctx, a, t)
+	keep, err := look(ctx, a, t)
 	if broken := t.source.problem(); broken != nil {
 		if errors.Is(broken, archive.ErrIntegrity) {
 			return s.quarantine(ctx, a, t, item, broken)
@@ -71,7 +83,7 @@ func (s *Service) suggest(ctx context.Context, p pass, item string, a *attempt, 
 		logger.InfoContext(ctx, "nothing read", slog.String("reason", reason))
 		return s.passOver(ctx, a, p, t, reason)
 	}
-	return s.keepFinding(ctx, a, p, t, found)
+	return keep()
 }
 
 // keepFinding commits suggestions, the event and the end of the job as one.

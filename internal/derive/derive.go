@@ -13,6 +13,7 @@ import (
 	"zapis/internal/job"
 	"zapis/internal/media"
 	"zapis/internal/media/fingerprint"
+	"zapis/internal/speech"
 	"zapis/internal/store"
 	"zapis/internal/vault"
 	"zapis/internal/vault/record"
@@ -30,6 +31,19 @@ type Media interface {
 	Clock(ctx context.Context, src media.Source, p media.Probe, o media.ClockOptions) (media.Clock, error)
 	Fingerprint(ctx context.Context, src media.Source, p media.Probe, w io.Writer, beat func(seconds float64)) ([]fingerprint.Run, media.Report, error)
 	CanRead() bool // writing: otherwise nobody is asked to read clocks
+	Languages() []string
+	ReadPicture(ctx context.Context, src media.Source, p media.Probe, languages string) (media.Page, media.Report, error)
+	ReadPages(ctx context.Context, src media.Source, p media.Probe, languages string, each func(media.Page) error) (left int, rep media.Report, err error)
+	ReadStill(ctx context.Context, still []byte, languages string) (media.Page, media.Report, error)
+	Sound(ctx context.Context, src media.Source, p media.Probe, first, most int64, beat func(seconds float64)) (samples []int16, end bool, rep media.Report, err error)
+}
+
+// Speech is an engine that says what is said; *speech.Client is one.
+type Speech interface {
+	Transcribe(ctx context.Context, samples []int16) (speech.Answer, error)
+	Reach(ctx context.Context) error // whether it is there
+	Settings() string                // form, model and language, for the text that comes of it
+	Language() string                // that was set; empty: the engine finds out
 }
 
 // Catalogue is the database; *store.DB is one.
@@ -45,7 +59,7 @@ type Queue interface {
 	Progress(ctx context.Context, j interface{ Ref() int64 }, step string, done, total int64)
 }
 
-// Options of a Service. All but Logger, Now and NewID are needed.
+// Options of a Service. All but Speech, Logger, Now and NewID are needed.
 type Options struct {
 	DB      Catalogue
 	Vault   *vault.Vault
@@ -53,6 +67,7 @@ type Options struct {
 	Custody *custody.Recorder
 	Jobs    Queue
 	Media   Media
+	Speech  Speech // nil: nobody is asked what is said
 	Agent   string // identifier of the software agent in whose name it is done
 	Logger  *slog.Logger
 	Now     func() time.Time
@@ -86,6 +101,8 @@ func (s *Service) Register(j *job.Jobs) {
 	job.Register(j, s.Frames)
 	job.Register(j, s.Clock)
 	job.Register(j, s.Fingerprint)
+	job.Register(j, s.Read)
+	job.Register(j, s.Transcribe)
 }
 
 // Codes of why nothing, or not everything, could be derived of an item; they stand in Item.Reason and are put into plain

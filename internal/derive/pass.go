@@ -70,6 +70,8 @@ type made struct {
 	reason      string
 	full        bool // the full pass has something to do
 	frames      bool // there are frames to be listed
+	written     bool // there may be writing to be read
+	heard       bool // there is sound in which something may be said
 	// after is done at the end of the transaction, when the custody record holds the events.
 	after func(ctx context.Context, tx *store.Tx) error
 }
@@ -144,9 +146,11 @@ func (s *Service) makeQuick(ctx context.Context, a *attempt, t *task) (*made, er
 		m.full = true // its working copy and its peaks come with the full pass
 	case v.probe.Kind == archive.KindImage:
 		m.state = archive.ItemReady
+		m.written = true
 		micro, failure = s.quickImage(ctx, t, m, &doc, &v)
 	case v.probe.Kind == archive.KindDocument && v.probe.Format == "pdf":
 		m.state = archive.ItemReady
+		m.written = true
 		micro, failure = s.quickPDF(ctx, a, t, m, &doc, &v)
 	default:
 		m.state, m.reason = archive.ItemExplained, ReasonNotMedia
@@ -158,7 +162,7 @@ func (s *Service) makeQuick(ctx context.Context, a *attempt, t *task) (*made, er
 		}
 		// What the file is could be said, and is kept; what it shows could not. Where only key frames failed, the whole
 		// decode may still get through.
-		m.state, m.reason = archive.ItemExplained, reason
+		m.state, m.reason, m.written = archive.ItemExplained, reason, false
 		m.full = m.full && (reason == ReasonDamaged || reason == ReasonTimedOut)
 	}
 	doc.Anomalies, doc.Reason = v.anomalies, m.reason
@@ -318,6 +322,7 @@ func (s *Service) makeFull(ctx context.Context, a *attempt, t *task) (*made, err
 	if err := s.seal(ctx, t, m, d, media.RecipeLanes, tool, bytes.NewReader(body)); err != nil {
 		return nil, err
 	}
+	m.heard = proxy.Audio
 	doc.Anomalies = v.anomalies
 	if err := s.sealTechnical(ctx, t, m, doc, 1, media.RecipeLanes, tool); err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ type rig struct {
 	cat   Catalogue // db, or db with faults
 	media *fakeMedia
 	queue *fakeQueue
+	heard Speech // nil: none is configured
 	acc   archive.Accession
 	n     int
 }
@@ -133,7 +134,7 @@ func (r *rig) custody() *custody.Recorder { return custody.New(custody.Options{T
 
 func (r *rig) service() *Service {
 	r.t.Helper()
-	s, err := New(Options{DB: r.cat, Vault: r.vault, Record: r.sealer(), Custody: r.custody(), Jobs: r.queue, Media: r.media, Agent: softwareAgent})
+	s, err := New(Options{DB: r.cat, Vault: r.vault, Record: r.sealer(), Custody: r.custody(), Jobs: r.queue, Media: r.media, Speech: r.heard, Agent: softwareAgent})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -294,6 +295,10 @@ func (q *fakeQueue) EnqueueTx(ctx context.Context, tx *store.Tx, a job.Args, _ j
 		return tx.SetSetting(ctx, "fingerprint."+v.Item, "fingerprint")
 	case job.Match:
 		return tx.SetSetting(ctx, "match."+v.Item, "match")
+	case job.Read:
+		return tx.SetSetting(ctx, "read."+v.Item, "read")
+	case job.Transcribe:
+		return tx.SetSetting(ctx, "transcribe."+v.Item, "transcribe")
 	}
 	return errors.New("only passes over items are asked for")
 }
@@ -315,6 +320,12 @@ func (q *fakeQueue) Progress(_ context.Context, _ interface{ Ref() int64 }, _ st
 type fakeMedia struct {
 	clock      media.Clock
 	clockErr   error
+	page       media.Page // what is read on every page
+	readErr    error
+	languages  string
+	sound      []int16
+	sounded    []int64 // from which samples sound was asked for
+	soundErr   error
 	clockAsk   media.ClockOptions
 	unread     bool // tesseract is not there
 	framesErr  error
@@ -345,6 +356,41 @@ func video() *fakeMedia {
 }
 
 func (m *fakeMedia) CanRead() bool { return !m.unread }
+
+func (m *fakeMedia) Languages() []string { return []string{"eng", "osd", "rus"} }
+
+func (m *fakeMedia) ReadPicture(_ context.Context, src media.Source, _ media.Probe, languages string) (media.Page, media.Report, error) {
+	m.consume(src)
+	m.languages = languages
+	return m.page, media.Report{Tool: media.Tool{Name: "tesseract", Version: "5.3.0"}}, m.readErr
+}
+
+func (m *fakeMedia) ReadPages(_ context.Context, src media.Source, _ media.Probe, _ string, each func(media.Page) error) (int, media.Report, error) {
+	m.consume(src)
+	for n := 1; n <= 2; n++ {
+		p := m.page
+		p.Number = n
+		if err := each(p); err != nil {
+			return 0, media.Report{}, err
+		}
+	}
+	return 7, media.Report{Tool: media.Tool{Name: "tesseract", Version: "5.3.0"}}, m.readErr
+}
+
+func (m *fakeMedia) ReadStill(_ context.Context, still []byte, _ string) (media.Page, media.Report, error) {
+	m.printed = append(m.printed, string(still))
+	return m.page, media.Report{Tool: media.Tool{Name: "tesseract", Version: "5.3.0"}}, m.readErr
+}
+
+func (m *fakeMedia) Sound(_ context.Context, src media.Source, _ media.Probe, first, most int64, _ func(float64)) ([]int16, bool, media.Report, error) {
+	m.consume(src)
+	m.sounded = append(m.sounded, first)
+	rest := m.sound[min(first, int64(len(m.sound))):]
+	if int64(len(rest)) > most {
+		return rest[:most:most], false, media.Report{Tool: tool}, m.soundErr
+	}
+	return rest, true, media.Report{Tool: tool}, m.soundErr
+}
 
 func (m *fakeMedia) Clock(_ context.Context, src media.Source, _ media.Probe, o media.ClockOptions) (media.Clock, error) {
 	m.consume(src)

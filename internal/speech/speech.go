@@ -80,6 +80,7 @@ type Client struct {
 	o      Options
 	form   Form
 	url    string
+	place  string // host:port
 	secure bool
 	http   *http.Client
 }
@@ -145,7 +146,11 @@ func New(o Options) (*Client, error) {
 	if o.dial == nil {
 		o.dial = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
-	c := &Client{o: o, form: form, url: u.String(), secure: u.Scheme == "https"}
+	port := u.Port()
+	if port == "" {
+		port = map[bool]string{true: "443", false: "80"}[u.Scheme == "https"]
+	}
+	c := &Client{o: o, form: form, url: u.String(), place: net.JoinHostPort(u.Hostname(), port), secure: u.Scheme == "https"}
 	c.http = &http.Client{
 		Transport: &http.Transport{
 			Proxy:       nil, // the environment must not lead sound past the check
@@ -203,6 +208,18 @@ func (c *Client) connect(ctx context.Context, network, address string) (net.Conn
 		return nil, fmt.Errorf("%w: no connection in time", ErrAway)
 	}
 	return nil, fmt.Errorf("%w: no connection", ErrAway)
+}
+
+// Reach says whether somebody answers at the engine's address, by connecting and nothing else; ErrAway or ErrOutside.
+func (c *Client) Reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	conn, err := c.connect(ctx, "tcp", c.place)
+	if err != nil {
+		return plain(ctx, err)
+	}
+	_ = conn.Close() // nothing was sent
+	return nil
 }
 
 // Form says how the engine is spoken to.

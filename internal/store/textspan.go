@@ -310,14 +310,14 @@ func (tx *Tx) TextSpanVersions(ctx context.Context, s archive.Scope, id string) 
 	}, p.text.String(), p.args...)
 }
 
-// WithoutText gives items of kinds, in order of their identifiers after one, of which a recipe in this version has made no track of text with
-// these settings that is done. It is for programs that put in jobs.
-func (tx *Tx) WithoutText(ctx context.Context, kinds []archive.Kind, kind, recipe string, version int, settings, after string, limit int) ([]string, error) {
+// WithoutText gives items of kinds, in order of their identifiers after one, of which no machine has made a finished text of a kind. It is for
+// programs that put in jobs.
+func (tx *Tx) WithoutText(ctx context.Context, kinds []archive.Kind, kind, after string, limit int) ([]string, error) {
 	var p part
 	p.add(`SELECT item.id FROM item WHERE item.state IN ('browsable', 'ready') AND item.id > ?`, after)
 	in(&p, "item.kind", kinds)
-	p.add(` AND NOT EXISTS (SELECT 1 FROM text_track WHERE text_track.item_id = item.id AND text_track.kind = ? AND text_track.recipe = ? AND text_track.recipe_version = ?
-		AND text_track.settings = ? AND text_track.state = 'done' AND text_track.superseded_at IS NULL)`, kind, recipe, version, settings)
+	p.add(` AND NOT EXISTS (SELECT 1 FROM text_track WHERE text_track.item_id = item.id AND text_track.kind = ? AND text_track.origin = 'machine'
+		AND text_track.state = 'done' AND text_track.superseded_at IS NULL)`, kind)
 	p.add(` ORDER BY item.id LIMIT ?`, limit)
 	return all(ctx, tx, value[string], p.text.String(), p.args...)
 }

@@ -68,9 +68,9 @@ type rule struct {
 
 var (
 	nouns      = []string{"internal/archive", "internal/policy", "internal/commit", "internal/catalogue", "internal/language"}
-	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media"}
+	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media", "internal/speech"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
-	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/machine", "internal/note", "internal/knowledge", "internal/search"}
+	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/machine", "internal/note", "internal/knowledge", "internal/search", "internal/transcript"}
 )
 
 // activity may import nouns, policy and engines, never another activity nor an adapter.
@@ -90,6 +90,7 @@ var rules = []rule{
 	{part: "internal/tlog/witness", may: []string{"internal/archive", "=internal/tlog"}},
 	{part: "internal/vault", may: []string{"internal/archive", "internal/vault", "internal/faultfs"}},
 	{part: "internal/sandbox", may: nil},
+	{part: "internal/speech"},
 	{part: "internal/media", may: []string{"internal/archive", "internal/media", "internal/sandbox"}},
 	{part: "internal/store", may: []string{"internal/archive", "internal/language", "internal/vault", "internal/tlog", "internal/store"}, never: backends},
 	{part: "internal/job", may: []string{"internal/archive", "internal/store", "internal/job"}},
