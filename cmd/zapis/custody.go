@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"zapis/internal/app"
@@ -22,14 +23,20 @@ type custodyCmd struct {
 }
 
 type custodyShowCmd struct {
-	ID string `arg:"" help:"Identifier of the thing, or reference of an item."`
+	ID string `arg:"" help:"Identifier of the thing, reference of an item or code of an entity."`
 }
 
 // kinds of things by the prefix of their identifiers.
 var kinds = map[string]string{
 	archive.PrefixAccession: custody.KindAccession, archive.PrefixItem: custody.KindItem, archive.PrefixDerivative: custody.KindDerivative,
 	archive.PrefixObject: custody.KindObject, archive.PrefixBlob: custody.KindBlob, archive.PrefixAgent: custody.KindAccount, archive.PrefixVault: custody.KindVault,
+	archive.PrefixEntity: custody.KindEntity, archive.PrefixClaim: custody.KindClaim, archive.PrefixNote: custody.KindNote, archive.PrefixPassage: custody.KindPassage,
+	archive.PrefixConsent: custody.KindConsent, archive.PrefixSuggestion: custody.KindSuggestion, archive.PrefixCompartment: custody.KindCompartment,
+	archive.PrefixExport: custody.KindExport, archive.PrefixImport: custody.KindImport,
 }
+
+// entityCode is how people name an entity aloud: I-0093, or I-7QF2-0004 in a compartment.
+var entityCode = regexp.MustCompile(`^[A-Z]-[0-9A-Z-]+$`)
 
 func (c *custodyShowCmd) Run(k *call) error {
 	return k.with(app.Options{ReadOnly: true}, func(a *app.App) error {
@@ -40,6 +47,12 @@ func (c *custodyShowCmd) Run(k *call) error {
 				return err
 			}
 			id = it.ID
+		} else if entityCode.MatchString(id) {
+			e, err := a.Knowledge.Entity(k.ctx, operator(a), id)
+			if err != nil {
+				return err
+			}
+			id = e.ID
 		}
 		prefix, _, _ := strings.Cut(id, "_")
 		kind, ok := kinds[prefix]
