@@ -4,8 +4,9 @@
 // It guarantees that looking alike is never called being alike: on a fixed camera every moment of every day has nearly the same
 // hash, so agreement of hashes means [Camera] and nothing more. Only what moves can confirm: [Compare] takes the background away
 // and correlates the rest. At 0.90 and above it says [Same], from 0.60 [Similar], below [Camera]; where nothing moves, or what
-// moves repeats itself, it says that it cannot tell. The search in [Index] is exact by its own rule: every pair of a sampled second
-// and a run that is within the distance is found, nothing is left to chance.
+// moves repeats itself, it says that it cannot tell. The search in [Index] leaves nothing to
+// chance: of three seconds in a row that a question asks about, one is held against every recording at every place, and what is within
+// the distance is found.
 //
 // It does not decode, open files, know items or decide who may see what. It does not find footage that was filmed from a screen at
 // an angle, or played faster or slower. A fingerprint shows a picture of 48 by 27 points five times a second: it is evidence and

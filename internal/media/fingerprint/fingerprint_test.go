@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestAltersOfFootageAreFoundAtTheirPlace(t *testing.T) {
@@ -219,7 +223,8 @@ func TestIndexIsExact(t *testing.T) {
 		for name, runs := range lib {
 			best := 999
 			for _, mirrored := range []bool{false, true} {
-				for _, s := range q.samples() {
+				samples, _ := q.samples()
+				for _, s := range samples {
 					for _, p := range pairs {
 						h := s.hash[p.query]
 						if mirrored {
@@ -280,6 +285,120 @@ func TestIndexIsExact(t *testing.T) {
 	}
 	if got := x.Scan(&q, func(string) bool { return false }); len(got) != 0 {
 		t.Error("found what may not be found")
+	}
+}
+
+// What is kept of a recording and what is asked of a question meet: whatever is looked for in three seconds in a row of it is held
+// against one of the same three seconds, however fast the footage changes. And no more is kept than is said.
+func TestThinnedSecondsMeet(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var runs []Run
+		at := 0
+		for range rapid.IntRange(1, 60).Draw(t, "runs") {
+			at += rapid.SampledFrom([]int{0, 0, 0, 0, 1, 5}).Draw(t, "nothing to see")
+			r := Run{From: at, Seconds: rapid.SampledFrom([]int{1, 1, 1, 2, 3, 9}).Draw(t, "seconds")}
+			runs, at = append(runs, r), at+r.Seconds
+		}
+		kept := thin(runs)
+		if len(kept) > at/thinned+1 {
+			t.Fatalf("%d runs are kept of %d seconds", len(kept), at)
+		}
+		shows, held := make([]bool, at), make([]bool, at)
+		for i, set := range [][]Run{runs, kept} {
+			for _, r := range set {
+				for s := range r.Seconds {
+					[][]bool{shows, held}[i][r.From+s] = true
+				}
+			}
+		}
+		for s := range at - thinned + 1 {
+			if shows[s] && shows[s+1] && shows[s+2] && !held[s] && !held[s+1] && !held[s+2] {
+				t.Fatalf("nothing is kept of the seconds from %d on", s)
+			}
+		}
+	})
+}
+
+// Footage in which every second looks new, altered by about so many bits: what a plain scan of every second against every second finds
+// is found by the index, too.
+func TestIndexFindsWhatThePlainScanFinds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ bits, least int }{{20, 80}, {40, 80}, {56, 80}, {64, 80}, {72, 78}} {
+		r := rand.New(rand.NewPCG(uint64(c.bits), 6))
+		asked, plainly, fast := 80, 0, 0
+		for n := range asked {
+			long := make([]second, 90)
+			for i := range long {
+				long[i] = second{quality: 90}
+				for m := range long[i].hash {
+					for w := range 4 {
+						long[i].hash[m][w] = r.Uint64()
+					}
+				}
+			}
+			from := r.IntN(30)
+			q := &Print{seconds: slices.Clone(long[from : from+60])}
+			for i := range q.seconds {
+				for m := range q.seconds[i].hash {
+					for _, b := range r.Perm(256)[:max(0, c.bits+r.IntN(17)-8)] {
+						q.seconds[i].hash[m][b/64] ^= 1 << (b % 64)
+					}
+				}
+			}
+			plain := false
+			for _, a := range q.seconds {
+				for _, b := range long {
+					plain = plain || a.hash[0].Distance(b.hash[0]) <= found && bits.OnesCount64(a.hash[0][0]^b.hash[0][0]) <= low
+				}
+			}
+			x := NewIndex()
+			x.Add("x", runsOf(long))
+			x.Add("another", runsOf([]second{{quality: 90, hash: [regions]Hash{{uint64(n) * 77}}}}))
+			got := x.Scan(q, nil)
+			if plain {
+				plainly++
+				if len(got) > 0 && got[0].Name == "x" {
+					fast++
+				}
+			}
+			if _, runs, _ := x.Size(); runs > 31 {
+				t.Fatalf("%d runs of 90 seconds", runs)
+			}
+		}
+		t.Logf("%d bits: %d of %d found plainly, %d of these fast", c.bits, plainly, asked, fast)
+		if plainly < 78 || fast < c.least {
+			t.Errorf("%d bits: %d of %d found plainly, %d of these fast, want %d", c.bits, plainly, asked, fast, c.least)
+		}
+	}
+}
+
+// A long film is asked about in more places, and always at both ends.
+func TestSamplesReachBothEnds(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 5))
+	for _, long := range []int{1, 2, 3, 4, 7, 60, 3600, 30000} {
+		q := &Print{}
+		for range long {
+			var s second
+			s.quality = 90
+			for m := range s.hash {
+				for w := range 4 {
+					s.hash[m][w] = r.Uint64()
+				}
+			}
+			q.seconds = append(q.seconds, s)
+		}
+		samples, weight := q.samples()
+		if len(weight) > stretches || len(samples) > stretches*thinned || long >= 3600 && len(weight) < stretches {
+			t.Errorf("%d seconds: %d samples in %d stretches", long, len(samples), len(weight))
+		}
+		n := min(long, thinned)
+		for i := range n {
+			if samples[i].hash != q.seconds[i].hash || samples[len(samples)-n+i].hash != q.seconds[long-n+i].hash {
+				t.Errorf("%d seconds: the ends are not asked about", long)
+			}
+		}
 	}
 }
 
@@ -394,4 +513,31 @@ func FuzzRuns(f *testing.F) {
 			t.Fatal("reads as something else")
 		}
 	})
+}
+
+func BenchmarkScan(b *testing.B) {
+	r := rand.New(rand.NewPCG(5, 5))
+	film := func(n int) (out []second) {
+		for range n {
+			s := second{quality: 90}
+			for m := range s.hash {
+				for w := range 4 {
+					s.hash[m][w] = r.Uint64()
+				}
+			}
+			out = append(out, s)
+		}
+		return out
+	}
+	x := NewIndex()
+	for i := range 1000 {
+		x.Add(strconv.Itoa(i), runsOf(film(3600)))
+	}
+	q := &Print{seconds: film(60)}
+	samples, _ := q.samples()
+	_, runs, size := x.Size()
+	b.Logf("%d samples, %d runs, %d MB", len(samples), runs, size>>20)
+	for b.Loop() {
+		x.Scan(q, nil)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"runtime"
 	"slices"
@@ -86,8 +87,24 @@ func DecodeRuns(b []byte) ([]Run, error) {
 	return out, nil
 }
 
-// Index finds recordings that look alike. It takes 108 bytes for every run, in memory: at most so much for every second of footage,
-// and far less for fixed cameras. It is safe for concurrent use.
+// thinned is of how many seconds in a row one is met by what the index keeps. A question has as many in a row.
+const thinned = 3
+
+// thin leaves out runs that end less than thinned seconds behind the end of one that is kept. Of any thinned seconds in a row that are
+// in runs, at least one is in a run that stays; and no more than one run stays for every thinned seconds.
+func thin(runs []Run) []Run {
+	out := make([]Run, 0, len(runs))
+	kept := -thinned
+	for _, r := range runs {
+		if end := r.From + r.Seconds; end >= kept+thinned {
+			out, kept = append(out, r), end
+		}
+	}
+	return out
+}
+
+// Index finds recordings that look alike. It takes 108 bytes of memory for every run that it keeps: at most one for every three seconds
+// of footage, and far fewer for fixed cameras. It is safe for concurrent use.
 type Index struct {
 	mu    sync.RWMutex
 	names []string
@@ -110,6 +127,7 @@ func NewIndex() *Index { return &Index{known: map[string]int{}} }
 
 // Add puts a recording in, in the place of what was known under its name.
 func (x *Index) Add(name string, runs []Run) {
+	runs = thin(runs)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.drop(name)
@@ -211,41 +229,86 @@ type Candidate struct {
 	query, layer Region
 }
 
-// sampled is how many different-looking stretches of a question are looked for.
-const sampled = 12
+// How much of a question is looked for: stretches of up to thinned seconds in a row, in about sampled seconds altogether, or more of a
+// long one, so that pieces of a film of an hour are met, too.
+const (
+	sampled   = 12
+	apart     = 20 // seconds between two stretches of a long question
+	stretches = 96 // at most
+)
 
+// sample is one second that is looked for.
 type sample struct {
-	hash   [regions]Hash
-	weight int
+	hash  [regions]Hash
+	group int // of which stretch
 }
 
-// samples chooses evenly from the runs of a fingerprint.
-func (p *Print) samples() []sample {
+// samples chooses stretches evenly from the runs of a fingerprint, the first and the last seconds among them. It gives how many seconds
+// of footage each of them stands for.
+func (p *Print) samples() (out []sample, weight []int) {
 	runs := runsOf(p.seconds)
-	out := make([]sample, 0, sampled)
-	step := max(1, float64(len(runs))/sampled)
-	for f := 0.0; int(f) < len(runs); f += step {
-		r := runs[int(f)]
-		out = append(out, sample{p.seconds[r.From].hash, r.Seconds})
+	if len(runs) == 0 {
+		return nil, nil
 	}
-	return out
+	single := 0
+	for _, r := range runs {
+		if r.Seconds == 1 {
+			single++
+		}
+	}
+	// What looks the same for a while is one sample, and what does not is thinned of them.
+	cost := 1 + (thinned-1)*float64(single)/float64(len(runs))
+	n := min(max(int(math.Ceil(sampled/cost)), len(p.seconds)/apart), stretches, len(runs))
+	done := 0 // seconds before are taken
+	for g := range n {
+		i := 0
+		if n > 1 {
+			i = g * (len(runs) - 1) / (n - 1)
+		}
+		if last := runs[len(runs)-1]; g > 0 && g == n-1 { // as many as there are before the end
+			for i > 0 && runs[i-1].From >= last.From+min(last.Seconds, thinned)-thinned {
+				i--
+			}
+		}
+		from, to := max(runs[i].From, done), runs[i].From+thinned
+		group, taken := len(weight), false
+		for ; i < len(runs) && runs[i].From < to; i++ {
+			r := runs[i]
+			if r.From < done {
+				continue
+			}
+			for at := r.From; at < r.From+r.Seconds && at < to; at++ {
+				out, taken = append(out, sample{p.seconds[at].hash, group}), true
+				if r.Seconds >= thinned {
+					break // the first stands for all
+				}
+			}
+			done = r.From + r.Seconds
+		}
+		if taken {
+			weight = append(weight, done-from)
+		}
+	}
+	return out, weight
 }
 
 // Scan gives all recordings that look like q somewhere and for which may says yes, most alike first. Where q itself is in the index,
 // it is found, too.
 func (x *Index) Scan(q *Print, may func(name string) bool) []Candidate {
-	samples := q.samples()
-	out := x.scan(samples, pairs, may, false)
-	// Who turns footage round hides it, and crops little: a third of the samples and the regions that stand most.
+	samples, weight := q.samples()
+	out := x.scan(samples, weight, pairs, may, false)
+	// Who turns footage round hides it, and crops little: a part of the stretches and the regions that stand most.
 	var turned []sample
-	for i := 0; i < len(samples); i += 3 {
-		s := samples[i]
+	for _, s := range samples {
+		if len(weight) > 3 && s.group%2 == 1 {
+			continue
+		}
 		for r := range s.hash {
 			s.hash[r] = s.hash[r].mirror()
 		}
 		turned = append(turned, s)
 	}
-	for _, c := range x.scan(turned, pairs[:5], may, true) {
+	for _, c := range x.scan(turned, weight, pairs[:5], may, true) {
 		if i := slices.IndexFunc(out, func(o Candidate) bool { return o.Name == c.Name }); i < 0 {
 			out = append(out, c)
 		} else if c.Distance < out[i].Distance-16 {
@@ -260,20 +323,24 @@ func (x *Index) Scan(q *Print, may func(name string) bool) []Candidate {
 
 // hit gathers what is found of one recording.
 type hit struct {
-	seen     uint32 // which samples
+	seen     [2]uint64 // which stretches
 	distance int
 	pair     int
 }
 
-func (x *Index) scan(samples []sample, pairs []pair, may func(string) bool, mirrored bool) []Candidate {
+func (x *Index) scan(samples []sample, weight []int, pairs []pair, may func(string) bool, mirrored bool) []Candidate {
 	if len(samples) == 0 {
 		return nil
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	total := 0
+	asked := map[int]bool{}
 	for _, s := range samples {
-		total += s.weight
+		if !asked[s.group] {
+			asked[s.group] = true
+			total += weight[s.group]
+		}
 	}
 	workers := max(1, min(runtime.GOMAXPROCS(0), len(x.owner)/50_000+1))
 	parts := make([]map[int32]*hit, workers)
@@ -291,7 +358,8 @@ func (x *Index) scan(samples []sample, pairs []pair, may func(string) bool, mirr
 				merged[owner] = h
 				continue
 			}
-			m.seen |= h.seen
+			m.seen[0] |= h.seen[0]
+			m.seen[1] |= h.seen[1]
 			if h.distance < m.distance {
 				m.distance, m.pair = h.distance, h.pair
 			}
@@ -304,9 +372,9 @@ func (x *Index) scan(samples []sample, pairs []pair, may func(string) bool, mirr
 			continue
 		}
 		part := 0
-		for i, s := range samples {
-			if h.seen&(1<<i) != 0 {
-				part += s.weight
+		for g, w := range weight {
+			if h.seen[g/64]&(1<<(g%64)) != 0 {
+				part += w
 			}
 		}
 		out = append(out, Candidate{
@@ -338,7 +406,8 @@ func (x *Index) part(samples []sample, pairs []pair, lo, hi int) map[int32]*hit 
 			h = &hit{distance: 257}
 			out[owner] = h
 		}
-		h.seen |= 1 << i
+		g := samples[i].group
+		h.seen[g/64] |= 1 << (g % 64)
 		if d < h.distance {
 			h.distance, h.pair = d, n
 		}
