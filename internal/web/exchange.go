@@ -34,7 +34,7 @@ const (
 
 // takesFiles says whether an address takes files, which may be larger than forms.
 func takesFiles(r *http.Request) bool {
-	return r.Method == http.MethodPost && (r.URL.Path == "/import" || r.URL.Path == "/api/v1/imports")
+	return r.Method == http.MethodPost && (r.URL.Path == "/import" || r.URL.Path == "/api/v1/imports" || strings.HasPrefix(r.URL.Path, "/items/") && strings.HasSuffix(r.URL.Path, "/words"))
 }
 
 // upload is one file that is held.
@@ -589,7 +589,7 @@ func (s *Server) exportSend(w http.ResponseWriter, r *request) error {
 // sendExport records an export and sends it.
 func (s *Server) sendExport(w http.ResponseWriter, r *request, ready *exchange.Ready) error {
 	media, extension := exchange.MediaType(ready.Format)
-	return ready.Send(r.Context(), &announced{w: w, before: func() {
+	out := &announced{w: w, before: func() {
 		h := w.Header()
 		h.Set("Content-Security-Policy", dataPolicy)
 		h.Set("Content-Type", media)
@@ -598,7 +598,12 @@ func (s *Server) sendExport(w http.ResponseWriter, r *request, ready *exchange.R
 		h.Set("Zapis-Export", ready.ID)
 		h.Set("Zapis-Left-Out", strconv.FormatInt(ready.Left(), 10))
 		w.WriteHeader(http.StatusOK)
-	}})
+	}}
+	if err := ready.Send(r.Context(), out); err != nil {
+		return err
+	}
+	out.once.Do(out.before) // nothing was written: an empty file is a file too, and says what was left out
+	return nil
 }
 
 // announced sends the headers of a file before its first byte and not earlier: until then it may be refused.
