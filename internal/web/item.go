@@ -47,6 +47,9 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 	if v.Claims, err = s.claimsOn(r, p.Item.Item); err != nil {
 		return err
 	}
+	if v.Words, err = s.wordsPanel(r, p.Item.Item); err != nil {
+		return err
+	}
 	if v.Same, err = s.copyPanel(r, p.Item.Item); err != nil {
 		return err
 	}

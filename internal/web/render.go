@@ -21,7 +21,7 @@ var sections = []struct {
 var notices = map[string]bool{
 	"claim-made": true, "claim-restored": true, "claim-retracted": true, "dissent-made": true, "entity-filed": true, "entity-made": true, "finding-made": true, "merge-made": true, "merge-undone": true,
 	"cancelled": true, "clock-confirmed": true, "clock-day": true, "clock-dismissed": true, "clock-late": true, "clock-undone": true, "closed": true, "import-undone": true, "token-revoked": true, "copy-confirmed": true, "copy-dismissed": true, "copy-late": true, "copy-undone": true, "erasure-asked": true, "erasure-done": true, "erasure-withdrawn": true, "identity-erased": true, "opened": true, "passkey": true, "passkey-removed": true, "password": true, "retried": true, "role": true,
-	"saved": true, "search-restored": true, "search-saved": true, "sessions": true, "withdrawn": true,
+	"saved": true, "search-restored": true, "search-saved": true, "sessions": true, "withdrawn": true, "words-asked": true, "words-chosen": true, "words-corrected": true, "words-late": true,
 }
 
 // view fills in what every page has.

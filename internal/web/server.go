@@ -42,19 +42,20 @@ type Statements interface {
 
 // Options of New. Account, Reading and Origin are needed.
 type Options struct {
-	Account   *account.Service
-	Reading   *reading.Service
-	Log       TransparencyLog   // nil: the pages say that there is none
-	Proof     Statements        // nil: nothing was stated
-	Erase     Eraser            // nil: nothing can be erased here
-	Catalogue Catalogue         // nil: there is no catalogue here
-	Machine   MachineRoom       // nil: nothing that machines found
-	Copies    CopyRoom          // nil: nothing is known of copies
-	Note      NoteRoom          // nil: no notes
-	Testimony Testimonies       // nil: no testimony
-	Identity  Identities        // nil: nobody is asked who stands behind a code
-	Search    SearchRoom        // nil: nothing can be searched here
-	Exchange  *exchange.Service // nil: nothing comes in or goes out
+	Account    *account.Service
+	Reading    *reading.Service
+	Log        TransparencyLog   // nil: the pages say that there is none
+	Proof      Statements        // nil: nothing was stated
+	Erase      Eraser            // nil: nothing can be erased here
+	Catalogue  Catalogue         // nil: there is no catalogue here
+	Machine    MachineRoom       // nil: nothing that machines found
+	Copies     CopyRoom          // nil: nothing is known of copies
+	Transcript TranscriptRoom    // nil: no words of items
+	Note       NoteRoom          // nil: no notes
+	Testimony  Testimonies       // nil: no testimony
+	Identity   Identities        // nil: nobody is asked who stands behind a code
+	Search     SearchRoom        // nil: nothing can be searched here
+	Exchange   *exchange.Service // nil: nothing comes in or goes out
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
 	Compartments Compartments
 	Origin       string // under which people reach the workspace: https://archive.example, or http:// and a loopback address

@@ -31,7 +31,7 @@ var files embed.FS
 var Pages = []string{
 	"accession", "accessions", "archive", "away", "copies", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "export", "facility",
 	"findings", "graph", "health", "identity", "import", "import_file", "incident", "incidents", "item", "jobs", "map", "me", "people", "person", "persons", "places", "proof",
-	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "timeline", "withdraw",
+	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "timeline", "withdraw", "words",
 }
 
 // ErrPage: no page of that name, or one that does not draw.

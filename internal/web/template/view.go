@@ -95,6 +95,7 @@ type Item struct {
 	Erase                *EraseForm  // nil: the person may not ask for its erasure
 	Claims               *ItemClaims // what the catalogue says on the strength of it; nil: there is no catalogue for this reader
 	Clock                *ClockPanel // nil: none was read
+	Words                *Words      // what is said and written in it; nil: not for this reader
 	Same                 *CopyPanel  // other recordings of the footage; nil for what is none
 }
 
@@ -391,7 +392,7 @@ type MePage struct {
 	HasPassword bool
 	Sessions    int
 	Error       string // "", "wrong", "short", "known", "differs", "code", "last-way"
-	Tokens Tokens
+	Tokens      Tokens
 }
 
 // Passkey is one passkey of the person.
