@@ -191,7 +191,7 @@ func TestNoMessageIsIdle(t *testing.T) {
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
 		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.desk", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
 		"map.dispute", "map.unmarked", "map.view",
-		"export.format", "import.error", "import.format", "import.reason", "import.state", "token.allow", "token.error", "token.state",
+		"words.error", "words.fault", "words.kind", "words.reason", "export.format", "import.error", "import.format", "import.reason", "import.state", "token.allow", "token.error", "token.state",
 		// archive.KIND of a facet, by its name
 		"archive.accession", "archive.kind", "archive.state", "archive.difficulty"}
 	for _, key := range words.For("en").Keys() {
