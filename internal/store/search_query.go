@@ -84,12 +84,11 @@ func (tx *Tx) Search(ctx context.Context, s archive.Scope, c Condition, limit in
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
-	p, err := tx.searchQuery(s, c, accessions, func(p *part) {
+	p, err := tx.searchQuery(ctx, s, c, accessions, func(p *part) {
 		p.add(`SELECT d.n, d.kind, d.ref, COALESCE(i.id, ''), COALESCE(i.accession_id, ''), d.accession_no, d.item_no, COALESCE(i.kind, ''), COALESCE(i.camera, ''),
 			COALESCE(i.difficulty, -1), d.entity_id, COALESCE(e.kind, ''), COALESCE(e.code, ''), d.claim_id, COALESCE(c.property, ''), COALESCE(c.certainty, ''),
-			CASE WHEN i.id IS NOT NULL THEN COALESCE(i.recorded_at, 0) WHEN c.earliest IS NOT NULL THEN c.earliest ELSE d.at END, d.from_us, d.to_us, d.lang, d.name, ` +
-			`t.text`)
-	}, true)
+			CASE WHEN i.id IS NOT NULL THEN COALESCE(i.recorded_at, 0) WHEN c.earliest IS NOT NULL THEN c.earliest ELSE d.at END, d.from_us, d.to_us, d.lang, d.name, ` + textOfDoc)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
@@ -142,32 +141,32 @@ func (tx *Tx) accessionNumbers(ctx context.Context, ids []string) ([]int64, erro
 	return out, nil
 }
 
-// Count says how many documents meet a condition, up to most; the same as the length of Search.
-func (tx *Tx) searchQuery(s archive.Scope, c Condition, accessions []int64, columns func(*part), text bool) (*part, error) {
+// textOfDoc is asked for rows that are given and not for those that are passed over.
+const textOfDoc = `(SELECT t.text FROM search_text t WHERE t.n = d.n)`
+
+// searchQuery writes the question for documents within a scope that meet a condition, without a limit.
+func (tx *Tx) searchQuery(ctx context.Context, s archive.Scope, c Condition, accessions []int64, columns func(*part)) (*part, error) {
 	words, rest := split(c)
+	erasing, err := all(ctx, tx, value[string], `SELECT item_id FROM erasure WHERE state = 'approved' ORDER BY item_id LIMIT $1`, mostErasing+1)
+	if err != nil {
+		return nil, err
+	}
 	p := &part{}
 	columns(p)
 	tables := ` LEFT JOIN item i ON d.accession_no > 0 AND i.accession_no = d.accession_no AND i.number = d.item_no
 		LEFT JOIN entity e ON d.entity_id <> '' AND e.id = d.entity_id LEFT JOIN claim c ON d.claim_id <> '' AND c.id = d.claim_id`
-	if text {
-		// CROSS JOIN keeps the planner of SQLite from turning the order round: the index gives its documents newest first.
-		cross := ` JOIN`
-		if tx.db.sqlite != nil {
-			cross = ` CROSS JOIN`
-		}
-		tables = cross + ` search_text t ON t.n = d.n` + tables
-	}
 	marks := scopeMarks(s, accessions)
 	w := writer{tx: tx}
 	switch {
 	case len(words) == 0:
 		p.add(` FROM search_doc d` + tables + ` WHERE 1 = 1`)
 	case tx.db.sqlite != nil:
+		// CROSS JOIN keeps the planner from turning the order round: the index gives its documents newest first.
 		p.add(` FROM search_index f CROSS JOIN search_doc d ON d.n = f.rowid`+tables+` WHERE f.search_index MATCH ?`, w.text(words, marks))
 	default:
 		p.add(` FROM search_index f JOIN search_doc d ON d.n = f.n`+tables+` WHERE f.tokens @@ ?::tsquery`, w.text(words, marks))
 	}
-	withinDocs(p, s)
+	withinDocs(p, s, erasing)
 	for _, k := range rest {
 		p.add(` AND `)
 		if err := w.condition(p, k, 0); err != nil {
@@ -187,11 +186,21 @@ func (tx *Tx) searchQuery(s archive.Scope, c Condition, accessions []int64, colu
 
 // withinDocs narrows documents to those that a reader may see. d, i, e and c are the document and the item, entity and claim that it belongs
 // to. What it belongs to must be there and be seen; belonging to nothing, it is seen by nobody.
-func withinDocs(p *part, s archive.Scope) {
+//
+// erasing are the items that two people agreed to erase, as this transaction sees them: asked once, and not with every row.
+func withinDocs(p *part, s archive.Scope, erasing []string) {
 	p.add(` AND (d.accession_no > 0 OR d.entity_id <> '')`)
 	p.add(` AND (d.accession_no = 0 OR (i.id IS NOT NULL`)
 	within(p, s, func(c string) string { return "i." + c })
-	p.add(` AND NOT EXISTS (SELECT 1 FROM erasure gone WHERE gone.item_id = i.id AND gone.state = 'approved')))`)
+	switch {
+	case len(erasing) > mostErasing:
+		p.add(` AND NOT EXISTS (SELECT 1 FROM erasure gone WHERE gone.item_id = i.id AND gone.state = 'approved')`)
+	case len(erasing) > 0:
+		p.add(` AND NOT (1 = 1`)
+		in(p, "i.id", erasing)
+		p.add(`)`)
+	}
+	p.add(`))`)
 	p.add(` AND (d.entity_id = '' OR (e.id IS NOT NULL`)
 	withinCatalogue(p, s, "e.compartment")
 	withinCatalogue(p, s, "d.compartment")
@@ -232,28 +241,37 @@ func wordsOnly(c Condition) bool {
 	return false
 }
 
+const mostErasing = 100 // items that are named in a question; above, each row is asked for
+
 const mostMarks = 64
 
 // scopeMarks gives, for each thing that a scope limits, the marks of which a document must have one.
 func scopeMarks(s archive.Scope, accessions []int64) (out [][]string) {
+	var compartments []string
+	if s.Sees(archive.Common) {
+		compartments = append(compartments, markCompartment(archive.Common))
+	}
+	for _, c := range s.Compartments {
+		if c != archive.CommonGrant && c != archive.Common {
+			compartments = append(compartments, markCompartment(c))
+		}
+	}
+	// What belongs to no item belongs to an entity, and who sees none of those needs not look for it.
+	entities := s.AllCompartments || len(compartments) > 0
 	if !s.All && len(accessions) < mostMarks {
-		marks := []string{markNoItem}
+		var marks []string
+		if entities {
+			marks = append(marks, markNoItem)
+		}
 		for _, n := range accessions {
 			marks = append(marks, markAccession(n))
 		}
-		out = append(out, marks)
+		if len(marks) > 0 {
+			out = append(out, marks)
+		}
 	}
-	if !s.AllCompartments && len(s.Compartments) < mostMarks {
-		marks := []string{markNoEntity}
-		if s.Sees(archive.Common) {
-			marks = append(marks, markCompartment(archive.Common))
-		}
-		for _, c := range s.Compartments {
-			if c != archive.CommonGrant && c != archive.Common {
-				marks = append(marks, markCompartment(c))
-			}
-		}
-		out = append(out, marks)
+	if !s.AllCompartments && len(compartments) < mostMarks && (s.All || entities) {
+		out = append(out, append([]string{markNoEntity}, compartments...))
 	}
 	return out
 }
@@ -514,11 +532,11 @@ func (tx *Tx) NamesFrom(ctx context.Context, s archive.Scope, keys []string, lim
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	p, err := tx.searchQuery(s, Condition{}, nil, func(p *part) {
+	p, err := tx.searchQuery(ctx, s, Condition{}, nil, func(p *part) {
 		p.add(`SELECT d.n, d.kind, d.ref, COALESCE(i.id, ''), COALESCE(i.accession_id, ''), d.accession_no, d.item_no, COALESCE(i.kind, ''), COALESCE(i.camera, ''),
 			COALESCE(i.difficulty, -1), d.entity_id, COALESCE(e.kind, ''), COALESCE(e.code, ''), d.claim_id, COALESCE(c.property, ''), COALESCE(c.certainty, ''),
-			d.at, d.from_us, d.to_us, d.lang, d.name, t.text`)
-	}, true)
+			d.at, d.from_us, d.to_us, d.lang, d.name, ` + textOfDoc)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("find names: %w", err)
 	}
