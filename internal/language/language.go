@@ -20,7 +20,7 @@ import (
 )
 
 // Version changes whenever the same text may give other tokens. What was indexed under another version must be indexed again.
-const Version = 1
+const Version = 2
 
 // Token is one word of a text in one reduced form. A word that reads as Russian and as Ukrainian gives two tokens at one position, if the
 // reduced forms differ; so does a word written with a hyphen, whose parts stand at positions of their own.

@@ -191,3 +191,16 @@ func BenchmarkTokens(b *testing.B) {
 		}
 	}
 }
+
+// Names in -слав end like verbs; all their forms share one stem, which sounds like the name in Latin letters.
+func TestNamesThatEndLikeVerbs(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{"Ярослав", "Ярослава", "Ярославу", "Ярославом", "Ярославе", "Ярославові", "Ярославою"} {
+		if got := Stems(word); !slices.Contains(got, "ярослав") {
+			t.Errorf("%s: %v", word, got)
+		}
+	}
+	if a, b := StemKeys("ярослав"), StemKeys("yaroslav"); !slices.Equal(a, b) {
+		t.Errorf("%v and %v", a, b)
+	}
+}

@@ -25,9 +25,22 @@ func Russian(word string) string {
 	if s, ok := strings.CutSuffix(word, "пись"); ok {
 		return s + "пис" // запись is no reflexive verb
 	}
+	if s, ok := slavic(word); ok {
+		return s
+	}
 	e := snowballstem.NewEnv(word)
 	russian.Stem(e)
 	return settle(e.Current())
+}
+
+// slavic gives the reduced form of names such as Ярослав, which end like a verb and are none, so that their forms and transliterations meet.
+func slavic(word string) (string, bool) {
+	for _, ending := range []string{"", "а", "у", "е", "і", "ы", "и", "ом", "ою", "ой", "ові"} {
+		if s, ok := strings.CutSuffix(word, ending); ok && strings.HasSuffix(s, "слав") && utf8.RuneCountInString(s) >= 7 {
+			return s, true
+		}
+	}
+	return "", false
 }
 
 // settle makes one of stems that differ in a vowel that comes and goes before the last consonant, or in a soft sign. Both kinds of

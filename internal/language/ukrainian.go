@@ -11,6 +11,9 @@ func Ukrainian(word string) string {
 	if s, ok := ukrainianIrregular[word]; ok {
 		return s
 	}
+	if s, ok := slavic(word); ok {
+		return s
+	}
 	n := utf8.RuneCountInString(word)
 	w := word
 	// Reflexive verbs.

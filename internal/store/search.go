@@ -607,7 +607,7 @@ func (tx *Tx) forgotTerms(ctx context.Context) error {
 	return tx.SetSetting(ctx, settingGeneration, strconv.FormatInt(n+1, 10))
 }
 
-const leastFold = 4 // letters from which on a word is looked for by its sound
+const leastFold = 3 // letters of a reduced word from which on a word is looked for by its sound
 
 // takeOut removes parts of documents and the words that no other document has. On SQLite the index is told the words of what it forgets;
 // they are made again from the text, which is only right under the same analyzer. If it is another one, the index is emptied and made anew.
