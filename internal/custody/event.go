@@ -33,8 +33,8 @@ const (
 	KindCompartment = "compartment"
 	KindExport      = "export"
 	KindImport      = "import"
-	KindTextTrack   = "text track" // the words of an item from one machine or one file
-	KindTextSpan    = "text span"  // one sentence or line of them
+	KindTextTrack   = "text"     // the words of an item from one machine or one file
+	KindTextSpan    = "sentence" // one sentence or line of them
 )
 
 // The functions below give the events that the verifier holds against the catalogue, so that writer and verifier

@@ -322,7 +322,7 @@ func (s *Service) makeFull(ctx context.Context, a *attempt, t *task) (*made, err
 	if err := s.seal(ctx, t, m, d, media.RecipeLanes, tool, bytes.NewReader(body)); err != nil {
 		return nil, err
 	}
-	m.heard = proxy.Audio
+	m.heard = proxy.Audio || v.probe.Kind == archive.KindAudio
 	doc.Anomalies = v.anomalies
 	if err := s.sealTechnical(ctx, t, m, doc, 1, media.RecipeLanes, tool); err != nil {
 		return nil, err
