@@ -196,11 +196,11 @@ func BenchmarkTokens(b *testing.B) {
 func TestNamesThatEndLikeVerbs(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"Ярослав", "Ярослава", "Ярославу", "Ярославом", "Ярославе", "Ярославові", "Ярославою"} {
-		if got := Stems(word); !slices.Contains(got, "ярослав") {
+		if got := language.Stems(word); !slices.Contains(got, "ярослав") {
 			t.Errorf("%s: %v", word, got)
 		}
 	}
-	if a, b := StemKeys("ярослав"), StemKeys("yaroslav"); !slices.Equal(a, b) {
+	if a, b := language.StemKeys("ярослав"), language.StemKeys("yaroslav"); !slices.Equal(a, b) {
 		t.Errorf("%v and %v", a, b)
 	}
 }
