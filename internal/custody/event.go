@@ -218,7 +218,7 @@ func word(s string) bool {
 func knownKind(kind string) bool {
 	switch kind {
 	case KindAccession, KindItem, KindDerivative, KindObject, KindBlob, KindAccount, KindVault,
-		KindEntity, KindClaim, KindNote, KindPassage, KindConsent, KindSuggestion, KindCompartment, KindExport, KindImport:
+		KindEntity, KindClaim, KindNote, KindPassage, KindConsent, KindSuggestion, KindCompartment, KindExport, KindImport, KindTextTrack, KindTextSpan:
 		return true
 	}
 	return false
