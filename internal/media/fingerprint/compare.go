@@ -74,14 +74,19 @@ const (
 	leastCells = 16
 	// coreFrom is how well that must agree for Same, in parts of one.
 	coreFrom = 0.75
+	// softCore is the same for soft cells: people who do the same walk one after another come up to 0.69 in them.
+	softCore = 0.78
 	// repeats is how well a stretch may agree with itself at another time before no place can be told by it.
 	repeats = 0.85
 )
 
-// view is how a recording is looked at: what is cut off, and whether in a mirror.
+// view is how a recording is looked at: what is cut off, whether in a mirror, and whether blurred over neighbouring cells. Cells of a
+// picture that was cropped do not lie on those of the other one; what is finer than two of them, such as leaves, is then sampled
+// differently, and is better left out.
 type view struct {
 	margin Region
 	mirror bool
+	soft   bool
 }
 
 // viewer resamples thumbnails to the grid.
@@ -98,6 +103,10 @@ func newViewer(v view) *viewer {
 		step := (hi - lo) / float64(len(out))
 		for i := range out {
 			a, b := lo+float64(i)*step, lo+float64(i+1)*step
+			if v.soft {
+				out[i] = bell((a+b)/2, softness*step, n)
+				continue
+			}
 			for p := int(a); p < n && float64(p) < b-1e-9; p++ {
 				share := min(b, float64(p+1)) - max(a, float64(p))
 				out[i] = append(out[i], tap{p, float32(share / step)})
@@ -142,6 +151,27 @@ func (p *Print) look(v view, from, n int) ([]float32, error) {
 		}
 	}
 	return out, nil
+}
+
+// softness is the width of a soft cell, as the deviation of its bell in cells. Both what moves and the noise of coding are fainter in
+// such cells; loudness, across and down, brings them to where the thresholds of motion and noise are.
+const (
+	softness = 0.9
+	loudness = 1.4
+)
+
+// bell weighs the points around one place.
+func bell(center, deviation float64, n int) (out []tap) {
+	var sum float64
+	for p := max(0, int(center-3*deviation)); p < n && float64(p) < center+3*deviation; p++ {
+		d := (float64(p) + 0.5 - center) / deviation
+		out = append(out, tap{p, float32(math.Exp(-d * d / 2))})
+		sum += math.Exp(-d * d / 2)
+	}
+	for i := range out {
+		out[i].weight *= float32(loudness / sum)
+	}
+	return out
 }
 
 // between gives n pictures as they are a part of a picture after from.
@@ -488,6 +518,7 @@ type matcher struct {
 	qm, rm []float32
 	mirror bool
 	cut    map[string][]float32 // block signals of cropped recordings
+	within [2]int               // the pictures of r in which places are looked for
 }
 
 // longCrop is the longest recording, in pictures, whose thumbnails are all read to look for a cropped copy.
@@ -505,7 +536,7 @@ func (m *matcher) signal(p *Print, name string, margin Region) ([]float32, error
 		if err := m.ctx.Err(); err != nil {
 			return nil, err
 		}
-		g, err := p.look(view{margin, false}, from, n)
+		g, err := p.look(view{margin: margin}, from, n)
 		if err != nil {
 			return nil, err
 		}
@@ -560,6 +591,7 @@ func Compare(ctx context.Context, a, b *Print, c Candidate) (Relation, error) {
 		crop[0], crop[1] = crop[1], crop[0]
 	}
 	m.qm, m.rm = m.q.moving(), m.r.moving()
+	m.within = [2]int{0, m.r.frames}
 	rel, err := m.compare(crop)
 	if err != nil {
 		return Relation{}, err
@@ -601,6 +633,19 @@ func (m *matcher) compare(crop [2]Region) (Relation, error) {
 	var best fit
 	var xy, xx, yy float64
 	told := false // something moved in both
+	add := func(f fit, span [2]int, sum agreement) (err error) {
+		xy, xx, yy = xy+sum.xy, xx+sum.xx, yy+sum.yy
+		shift := float64(f.at-f.from) + f.shift
+		out.Spans = append(out.Spans, Span{A: seconds(float64(span[0])), B: seconds(max(0, float64(span[0])+shift)), Seconds: float64(span[1]-span[0]) / Rate})
+		if out.Kind == Same {
+			return nil
+		}
+		out.Kind = Same
+		out.Offset = seconds(shift)
+		out.CropA, out.CropB = f.qv.margin, f.rv.margin
+		out.Overlay, err = m.overlay(f)
+		return err
+	}
 	shots := m.q.shots()
 	for round := range mostSpans {
 		tries := mostWindows
@@ -649,16 +694,20 @@ func (m *matcher) compare(crop [2]Region) (Relation, error) {
 			}
 			continue
 		}
-		xy, xx, yy = xy+sum.xy, xx+sum.xx, yy+sum.yy
-		shift := float64(f.at-f.from) + f.shift
-		out.Spans = append(out.Spans, Span{A: seconds(float64(span[0])), B: seconds(max(0, float64(span[0])+shift)), Seconds: float64(span[1]-span[0]) / Rate})
-		if out.Kind != Same {
-			out.Kind = Same
-			out.Offset = seconds(shift)
-			out.CropA, out.CropB = f.qv.margin, f.rv.margin
-			if out.Overlay, err = m.overlay(f); err != nil {
-				return out, err
-			}
+		if err := add(f, span, sum); err != nil {
+			return out, err
+		}
+	}
+	for _, atEnd := range []bool{false, true} {
+		f, span, sum, err := m.overlap(atEnd, crop, free)
+		if err != nil {
+			return out, err
+		}
+		if f.n == 0 {
+			continue
+		}
+		if err := add(f, span, sum); err != nil {
+			return out, err
 		}
 	}
 	switch {
@@ -691,13 +740,71 @@ func (m *matcher) compare(crop [2]Region) (Relation, error) {
 	return out, nil
 }
 
+// Two recordings of which the one ends in what the other begins with, as recorders write them and people cut them.
+const (
+	overlapFrom  = 920        // for a stretch shorter than windowLong, which is less evidence, in thousandths
+	overlapCore  = 0.80       // likewise
+	overlapReach = 600 * Rate // how long the shared end may be for a stretch of windowLong
+	overlapNear  = Rate       // how near to both ends the agreement has to come
+	overlapLeast = 8 * Rate   // the shortest shared end that is looked for
+)
+
+// overlap looks whether the one end of q is the other end of r. What is found has to agree up to the end of both. The fit is empty if it
+// does not.
+func (m *matcher) overlap(atEnd bool, crop [2]Region, free func(from, n int) bool) (fit, [2]int, agreement, error) {
+	none := func(err error) (fit, [2]int, agreement, error) { return fit{}, [2]int{}, agreement{}, err }
+	defer func() { m.within = [2]int{0, m.r.frames} }()
+	for _, n := range []int{windowLong, 12 * Rate, overlapLeast} {
+		if n >= m.q.frames {
+			continue
+		}
+		reach := 2 * windowLong
+		if n == windowLong {
+			reach = overlapReach
+		}
+		reach = min(reach, m.r.frames)
+		w := [2]int{0, n}
+		m.within = [2]int{m.r.frames - reach, m.r.frames}
+		if atEnd {
+			w[0], m.within = m.q.frames-n, [2]int{0, reach}
+		}
+		if !free(w[0], n) {
+			return none(nil)
+		}
+		f, err := m.place(w, crop)
+		if err != nil {
+			return none(err)
+		}
+		if !f.same() || n < windowLong && (f.g.score*1000 < overlapFrom || f.g.core < overlapCore) {
+			continue
+		}
+		span, sum, err := m.extend(f)
+		if err != nil {
+			return none(err)
+		}
+		shift := f.at - f.from
+		reaches := span[0] <= overlapNear && span[1]+shift >= m.r.frames-overlapNear
+		if atEnd {
+			reaches = span[1] >= m.q.frames-overlapNear && span[0]+shift <= overlapNear
+		}
+		if reaches && sum.xy/math.Sqrt(sum.xx*sum.yy+1e-9)*1000 >= SameFrom {
+			return f, span, sum, nil
+		}
+	}
+	return none(nil)
+}
+
 func seconds(pictures float64) float64 { return math.Round(pictures/Rate*100) / 100 }
 
 func thousandths(f float64) int { return int(math.Round(1000 * min(max(f, 0), 1))) }
 
 // same says whether a stretch by itself is enough to be called the same footage.
 func (f fit) same() bool {
-	return f.cored && !f.ambiguous && f.g.score*1000 >= SameFrom && f.g.core >= coreFrom
+	core := coreFrom
+	if f.qv.soft {
+		core = softCore
+	}
+	return f.cored && !f.ambiguous && f.g.score*1000 >= SameFrom && f.g.core >= core
 }
 
 // place looks for the best place of a stretch of q in r.
@@ -709,13 +816,15 @@ func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
 	}
 	best := fit{from: from, n: n}
 	best.g.score = -1
-	at := places(m.qm, from, n, m.rm, m.mirror, mostPlaces)
+	soft := false
+	lo, hi := m.within[0], m.within[1]
+	at := places(m.qm, from, n, m.rm[lo*blocks:hi*blocks], m.mirror, mostPlaces)
 	try := func(o int, v [2]Region) (agreement, error) {
-		a, err := m.q.look(view{v[0], m.mirror}, from, n)
+		a, err := m.q.look(view{v[0], m.mirror, soft}, from, n)
 		if err != nil {
 			return agreement{}, err
 		}
-		b, err := m.r.look(view{v[1], false}, o, n)
+		b, err := m.r.look(view{v[1], false, soft}, o, n)
 		if err != nil {
 			return agreement{}, err
 		}
@@ -729,13 +838,13 @@ func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
 		best.moved = best.moved || g.motion
 		if g.motion && g.score > best.g.score {
 			best.g, best.at = g, o
-			best.qv, best.rv = view{v[0], m.mirror}, view{v[1], false}
+			best.qv, best.rv = view{v[0], m.mirror, soft}, view{v[1], false, soft}
 		}
 		return nil
 	}
 	for _, o := range at {
 		for _, v := range views {
-			if err := take(o, v); err != nil {
+			if err := take(lo+o, v); err != nil {
 				return best, err
 			}
 		}
@@ -755,8 +864,8 @@ func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
 			if err != nil {
 				return best, err
 			}
-			for _, o := range places(qs, from, n, rs, m.mirror, mostPlaces/2) {
-				if err := take(o, v); err != nil {
+			for _, o := range places(qs, from, n, rs[lo*blocks:hi*blocks], m.mirror, mostPlaces/2) {
+				if err := take(lo+o, v); err != nil {
 					return best, err
 				}
 			}
@@ -788,8 +897,45 @@ func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
 			break
 		}
 	}
-	// The pictures of two encodes are not taken at the same moments: look between them.
-	a, err := m.q.look(best.qv, from, n)
+	// Fine things that are sampled differently, such as leaves, are left out.
+	if hard := best; hard.g.score*1000 < SameFrom && hard.g.score*1000 >= SimilarFrom && hard.qv.margin+hard.rv.margin > 0 {
+		soft, best.g.score = true, -1
+		for _, o := range []int{hard.at, hard.at - 1, hard.at + 1} {
+			if o < 0 || o+n > m.r.frames {
+				continue
+			}
+			for _, c := range []Region{0, -6, 6, -12, 12} {
+				v := [2]Region{hard.qv.margin, hard.rv.margin}
+				if v[1] > 0 {
+					v[1] += c
+				} else {
+					v[0] += c
+				}
+				if err := take(o, v); err != nil {
+					return best, err
+				}
+			}
+		}
+		softer, err := m.meet(best)
+		if err == nil {
+			softer, err = m.judge(softer)
+		}
+		if err != nil || softer.same() {
+			return softer, err
+		}
+		best = hard
+	}
+	best, err := m.meet(best)
+	if err != nil {
+		return best, err
+	}
+	return m.judge(best)
+}
+
+// meet looks between the pictures: those of two encodes are not taken at the same moments.
+func (m *matcher) meet(best fit) (fit, error) {
+	n := best.n
+	a, err := m.q.look(best.qv, best.from, n)
 	if err != nil {
 		return best, err
 	}
@@ -811,7 +957,7 @@ func (m *matcher) place(w [2]int, crop [2]Region) (fit, error) {
 	if best.g.score < at0+0.002 {
 		best.shift = 0
 	}
-	return m.judge(best)
+	return best, nil
 }
 
 // judge asks of a place whether more than one pattern agrees there, and whether the stretch repeats itself.
@@ -966,6 +1112,7 @@ func nearest(m Region) int {
 
 // overlay gives the share of cells in which two stretches differ all the time, after brightness and contrast are made alike.
 func (m *matcher) overlay(f fit) (int, error) {
+	f.qv.soft, f.rv.soft = false, false
 	a, err := m.q.look(f.qv, f.from, f.n)
 	if err != nil {
 		return 0, err

@@ -147,6 +147,37 @@ func TestPiecesOfACompilation(t *testing.T) {
 	}
 }
 
+// Two recordings of which the one begins before the other one ends: the shared end is found, and where there is none, none is.
+func TestSharedEnds(t *testing.T) {
+	t.Parallel()
+	cam, people := newCamera(12), walkers(12, 4)
+	before := build(t, cam.film(1, 0, 50, people))
+	for _, c := range []struct {
+		from, shared float64
+		same         bool
+	}{{42, 8, true}, {37, 13, true}, {50.4, 0, false}, {90, 0, false}} {
+		after := build(t, cam.film(2, c.from, 45, people))
+		rel, ok := held(t, after, before)
+		if !ok {
+			t.Errorf("from %v: not even alike", c.from)
+			continue
+		}
+		if !c.same {
+			if rel.Kind == Same {
+				t.Errorf("from %v: nothing is shared, called %+v", c.from, rel)
+			}
+			continue
+		}
+		if rel.Kind != Same || math.Abs(rel.Offset-c.from) > 0.2 || len(rel.Spans) != 1 || math.Abs(rel.Spans[0].Seconds-c.shared) > 1.1 || rel.Spans[0].A > 1 {
+			t.Errorf("from %v: %+v", c.from, rel)
+		}
+		back, _ := held(t, before, after)
+		if back.Kind != Same || math.Abs(back.Offset+rel.Offset) > 0.1 {
+			t.Errorf("from %v, from the other side: %+v", c.from, back)
+		}
+	}
+}
+
 func TestTooLittleIsNotToldAgain(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

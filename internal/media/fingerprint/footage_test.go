@@ -92,3 +92,20 @@ func TestRealFootage(t *testing.T) {
 		}
 	}
 }
+
+// Leaves in the wind, filmed by hand and cropped: finer than the pictures that are kept, and still told from another moment.
+func TestLeavesInTheWind(t *testing.T) {
+	needFootage(t)
+	t.Parallel()
+	tree := filepath.Join(filepath.Dir(street), "tree.avi")
+	dir := t.TempDir()
+	library := decode(t, "-t", "15", "-i", tree)
+	for from, same := range map[string]bool{"4.47": true, "17": false} {
+		name := filepath.Join(dir, from+".mp4")
+		ffmpeg(t, "-ss", from, "-t", "10", "-i", tree, "-vf", "crop=iw*0.9:ih*0.9", "-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-pix_fmt", "yuv420p", name)
+		r, alike := held(t, decode(t, "-i", name), library)
+		if !alike || same && (r.Kind != Same || math.Abs(r.Offset-4.47) > 0.3) || !same && r.Kind != Camera {
+			t.Errorf("from %s s: %v, %+v", from, alike, r)
+		}
+	}
+}
