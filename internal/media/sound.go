@@ -30,7 +30,9 @@ var errSound = errors.New("enough")
 // holes filled, counted from the beginning of the recording as the player counts. end says that there are no more. The same
 // original always gives the same samples. ErrNotMedia if it has no sound.
 func (t *Tools) Sound(ctx context.Context, src Source, p Probe, first, most int64, beat func(seconds float64)) (samples []int16, end bool, rep Report, err error) {
-	fail := func(err error) ([]int16, bool, Report, error) { return nil, false, rep, fmt.Errorf("decode sound: %w", err) }
+	fail := func(err error) ([]int16, bool, Report, error) {
+		return nil, false, rep, fmt.Errorf("decode sound: %w", err)
+	}
 	if err := refusal(p); err != nil {
 		return fail(err)
 	}
