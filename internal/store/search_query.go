@@ -578,21 +578,22 @@ func (tx *Tx) SoundFrom(ctx context.Context, begun string, limit int) ([]string,
 	return out, nil
 }
 
-// TermsLike gives the indexed words that may be within a distance of letters from a word: those that begin alike, or alike but for a letter
-// put in, taken out, replaced or exchanged, and are about as long. Of the whole archive, as with SoundAlike.
+// TermsLike gives the indexed words that may be within a distance of letters from a word, at most one of them among its first two letters, and
+// are about as long. Of the whole archive, as with SoundAlike.
 func (tx *Tx) TermsLike(ctx context.Context, word string, distance int) ([]string, error) {
 	r := []rune(word)
 	if len(r) < 3 {
 		return nil, nil
 	}
-	begins := []string{string(r[:1]), string(r[1:3]), string([]rune{r[1], r[0]})}
-	// Another first letter, or one put before.
+	// As it is; the first letter left out; the first two exchanged; the second left out; the second and third exchanged.
+	begins := []string{string(r[:2]), string(r[1:3]), string([]rune{r[1], r[0]}), string([]rune{r[0], r[2]}), string([]rune{r[0], r[2], r[1]})}
+	// The first or second replaced, or one put in before them.
 	for _, alphabet := range []string{"абвгдежзийклмнопрстуфхцчшщыэюяіїєґ", "abcdefghijklmnopqrstuvwxyz"} {
 		if !strings.ContainsRune(alphabet, r[0]) {
 			continue
 		}
 		for _, l := range alphabet {
-			begins = append(begins, string([]rune{l, r[1], r[2]}), string([]rune{l, r[0], r[1]}))
+			begins = append(begins, string([]rune{l, r[1], r[2]}), string([]rune{l, r[0], r[1]}), string([]rune{r[0], l, r[2]}), string([]rune{r[0], l, r[1]}))
 		}
 	}
 	// One question for each range: joined by OR they would be answered by reading every word.
