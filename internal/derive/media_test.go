@@ -136,8 +136,8 @@ func TestRealProgramsAndQueue(t *testing.T) {
 			}
 		}
 		counts, err := jobs.Counts(t.Context())
-		// Three full passes, and the frames, clocks, fingerprints and matches of two films.
-		if err != nil || counts[job.Completed] != int64(len(material))+3+8 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
+		// Three full passes, the frames, clocks, fingerprints and matches of two films, and the writing in a picture.
+		if err != nil || counts[job.Completed] != int64(len(material))+3+8+1 || counts[job.Discarded]+counts[job.Cancelled]+counts[job.Retryable] != 0 {
 			t.Errorf("jobs %v: %v", counts, err)
 		}
 	})
