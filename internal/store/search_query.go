@@ -500,7 +500,7 @@ var things = map[string]string{
 // Things lists what a search can ask whether an item has.
 func Things() []string { return []string{"clock", "copies", "date", "notes", "ocr", "transcript"} }
 
-// SoundAlike gives the indexed words that sound like a word as it is written in any script, in order, up to limit. They are words of the
+// SoundAlike gives the indexed words that sound like a word, folded as package language does, in any script, in order, up to limit. They are words of the
 // whole archive: only what is found with them may be shown.
 func (tx *Tx) SoundAlike(ctx context.Context, word string, limit int) ([]string, error) {
 	keys := language.StemKeys(word)

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"zapis/internal/archive"
@@ -56,6 +58,127 @@ func TestIndexDocsRefuses(t *testing.T) {
 			must(t, tx.IndexDocs(ctx, store.Doc{Kind: store.DocNote, Ref: "a", Item: item.ID, Text: "something else"}))
 			must(t, tx.DropDocs(ctx, store.DocNote, "a", "b"))
 			return nil
+		})
+	})
+}
+
+func TestMigration0004(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		doc := `INSERT INTO search_doc (n, kind, ref, part, accession_no, item_no, entity_id, claim_id, compartment, at, from_us, to_us, lang, name, analyzer) VALUES `
+		for values, goes := range map[string]bool{
+			`(1, 1, 'a', 0, 1, 1, '', '', '', 0, 0, 0, '', 0, 1)`:     true,
+			`(2, 1, 'a', 0, 1, 1, '', '', '', 0, 0, 0, '', 0, 1)`:     false, // twice
+			`(3, 9, 'b', 0, 1, 1, '', '', '', 0, 0, 0, '', 0, 1)`:     false, // no kind
+			`(4, 1, '', 0, 1, 1, '', '', '', 0, 0, 0, '', 0, 1)`:      false, // of no reference
+			`(5, 1, 'c', 0, 0, 0, '', '', '', 0, 0, 0, '', 0, 1)`:     false, // of nothing
+			`(6, 1, 'd', 0, 1, 0, '', '', '', 0, 0, 0, '', 0, 1)`:     false, // of half an item
+			`(7, 5, 'e', 0, 0, 0, 'kn_1', '', '', 0, 0, 0, '', 2, 1)`: false,
+			`(8, 5, 'f', 0, 0, 0, 'kn_1', '', '', 0, 0, 0, '', 1, 1)`: true,
+		} {
+			if values[1] == '2' {
+				continue // asked below, in order
+			}
+			if err := try(db, doc+values); (err == nil) != goes {
+				t.Errorf("%s: %v", values, err)
+			}
+		}
+		if err := try(db, doc+`(1, 1, 'a', 0, 1, 1, '', '', '', 0, 0, 0, '', 0, 1), (2, 1, 'a', 0, 1, 1, '', '', '', 0, 0, 0, '', 0, 1)`); err == nil {
+			t.Error("one document twice")
+		}
+		if err := try(db, `INSERT INTO search_text (n, text) VALUES (99, 'of no document')`); err == nil {
+			t.Error("a text of no document")
+		}
+	})
+}
+
+// Words that nothing has any more are known nowhere, and those that something else has stay.
+func TestWordsGoWithTheLastText(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var first, second archive.Item
+		storetest.Write(t, db, func(tx *store.Tx) error {
+			a := addAccession(t, tx)
+			first, second = addItem(t, tx, a.ID, nil), addItem(t, tx, a.ID, nil)
+			return tx.IndexDocs(ctx, store.Doc{Kind: store.DocNote, Ref: "a", Item: first.ID, Text: "канарейка Осечкин", Name: true}, store.Doc{Kind: store.DocNote, Ref: "b", Item: second.ID, Text: "Осечкин пришёл"})
+		})
+		known := func(begun string) (n int) {
+			storetest.Read(t, db, func(tx *store.Tx) error {
+				terms, err := tx.TermsFrom(ctx, begun, 10)
+				n = len(terms)
+				return err
+			})
+			return n
+		}
+		sound := func(word string) (n int) {
+			storetest.Read(t, db, func(tx *store.Tx) error {
+				terms, err := tx.SoundAlike(ctx, word, 10)
+				n = len(terms)
+				return err
+			})
+			return n
+		}
+		if known("канар") != 1 || known("осеч") != 1 || sound("osechkin") != 1 || sound("kanareyk") != 1 {
+			t.Fatal("words are not known", known("канар"), known("осеч"), sound("osechkin"), sound("kanareyk"))
+		}
+		storetest.Write(t, db, func(tx *store.Tx) error { return tx.DropDocsOfItem(ctx, first.ID) })
+		must(t, db.Purge(ctx))
+		if known("канар") != 0 || known("осеч") != 1 || sound("osechkin") != 1 || sound("kanareyk") != 0 {
+			t.Error("after dropping", known("канар"), known("осеч"), sound("osechkin"), sound("kanareyk"))
+		}
+		// A word that comes again is known again, although it was known before.
+		storetest.Write(t, db, func(tx *store.Tx) error {
+			return tx.IndexDocs(ctx, store.Doc{Kind: store.DocNote, Ref: "c", Item: second.ID, Text: "канарейка"})
+		})
+		if known("канар") != 1 {
+			t.Error("a word that came again is not known")
+		}
+		storetest.Write(t, db, func(tx *store.Tx) error { return tx.ReindexAll(ctx, nil) })
+		if known("канар") != 1 || known("осеч") != 1 {
+			t.Error("words are lost when the index is made anew")
+		}
+		faults, err := db.IntegrityCheck(ctx)
+		must(t, err)
+		if len(faults) > 0 {
+			t.Errorf("%+v", faults)
+		}
+	})
+}
+
+// Long texts are found in every part, and a phrase across the places where they are cut.
+func TestLongTexts(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var words []string
+		for i := range 9000 {
+			words = append(words, fmt.Sprintf("слово%d", i))
+		}
+		for range 400 {
+			words = append(words, "часто")
+		}
+		text := strings.Join(words, " ")
+		storetest.Write(t, db, func(tx *store.Tx) error {
+			a := addAccession(t, tx)
+			item := addItem(t, tx, a.ID, nil)
+			return tx.IndexDocs(ctx, store.Doc{Kind: store.DocOCR, Ref: "a", Item: item.ID, Text: text})
+		})
+		storetest.Read(t, db, func(tx *store.Tx) error {
+			for _, at := range []int{0, 4031, 4032, 4095, 4096, 8063, 8127, 8128, 8998} {
+				hits, err := tx.Search(ctx, all, store.Condition{Op: store.HasText, Phrases: []store.Phrase{{Words: [][]string{{words[at]}, {words[at+1]}}}}}, 10)
+				must(t, err)
+				if len(hits) == 0 {
+					t.Errorf("%s %s is not found", words[at], words[at+1])
+				}
+			}
+			return nil
+		})
+		storetest.Write(t, db, func(tx *store.Tx) error { return tx.DropDocs(ctx, store.DocOCR, "a") })
+		storetest.Read(t, db, func(tx *store.Tx) error {
+			terms, err := tx.TermsFrom(ctx, "с", 10)
+			if len(terms) > 0 {
+				t.Errorf("left: %v", terms)
+			}
+			return err
 		})
 	})
 }
