@@ -134,6 +134,8 @@ func (r *reader) load(ctx context.Context, whole bool, roots ...string) error {
 	for root, list := range members {
 		a := &about{Entity: list[0], members: list, whole: whole}
 		a.kind, _ = catalogue.KindOf(a.Kind)
+		a.Canonical = "" // towards this reader it stands for itself: what it may be merged into they do not see
+		a.Changed = a.CreatedAt
 		r.about[root] = a
 		for _, m := range list {
 			belongs[m.ID] = a
@@ -163,6 +165,18 @@ func (r *reader) load(ctx context.Context, whole bool, roots ...string) error {
 	for _, f := range findings {
 		a := belongs[f.Entity]
 		a.findings = append(a.findings, f)
+		if f.At.After(a.Changed) {
+			a.Changed = f.At
+		}
+	}
+	said, err := r.tx.LastSaid(ctx, r.scope, ids...)
+	if err != nil {
+		return err
+	}
+	for id, at := range said {
+		if a := belongs[id]; at.After(a.Changed) {
+			a.Changed = at
+		}
 	}
 	return nil
 }

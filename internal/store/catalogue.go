@@ -563,6 +563,31 @@ func (tx *Tx) Claims(ctx context.Context, s archive.Scope, q ClaimQuery) ([]Clai
 	return out, nil
 }
 
+// LastSaid gives for each of these entities when a claim within the scope was last made about it or taken back. It stands in for changed_at
+// where somebody reads: that something was said which they do not see must not show.
+func (tx *Tx) LastSaid(ctx context.Context, s archive.Scope, entities ...string) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	for chunk := range slices.Chunk(entities, 500) {
+		var p part
+		p.add(`SELECT c.entity_id, MAX(c.created_at), MAX(COALESCE(c.retracted_at, c.created_at)) FROM claim c WHERE 1 = 1`)
+		in(&p, "c.entity_id", chunk)
+		withinClaims(&p, s, "c")
+		p.add(` GROUP BY c.entity_id`)
+		type last struct {
+			id              string
+			made, retracted int64
+		}
+		found, err := all(ctx, tx, func(r scanner) (l last, err error) { err = r.Scan(&l.id, &l.made, &l.retracted); return l, err }, p.text.String(), p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("when was last said: %w", err)
+		}
+		for _, l := range found {
+			out[l.id] = time.UnixMicro(max(l.made, l.retracted)).UTC()
+		}
+	}
+	return out, nil
+}
+
 // Claim gives one claim of the scope; archive.ErrNotFound.
 func (tx *Tx) Claim(ctx context.Context, s archive.Scope, id string) (Claim, error) {
 	found, err := tx.Claims(ctx, s, ClaimQuery{IDs: []string{id}})

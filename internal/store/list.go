@@ -411,6 +411,24 @@ func sums(s archive.Scope, q Query, span *referenceSpan, by string, dims []dimen
 		narrow()
 		p.add(innerGroup)
 	})
+	// What two people agreed to erase is listed for nobody, and so it is not counted either: the roll-up still has it.
+	inner, innerGroup := columns, group
+	if by == byDay {
+		inner, innerGroup = dayText+" AS day, ", " GROUP BY "+dayText
+	}
+	p.add(` UNION ALL SELECT ` + inner + `-COUNT(*) AS n, -SUM(duration) AS duration, -SUM(size) AS bytes FROM item WHERE id IN (SELECT item_id FROM erasure WHERE state = 'approved')`)
+	within(p, s, plain)
+	for _, d := range dims {
+		in(p, d.column, d.values)
+	}
+	p.addIf(!q.From.IsZero(), ` AND sort_at >= ?`, q.From.UnixMicro())
+	p.addIf(!q.To.IsZero(), ` AND sort_at < ?`, q.To.UnixMicro())
+	if span != nil && span.whole {
+		p.add(` AND accession_id IN (SELECT id FROM accession WHERE number = ?)`, span.accession)
+	} else if span != nil {
+		span.narrow(p, "")
+	}
+	p.add(innerGroup)
 	p.add(`) AS piece` + group)
 	return p
 }

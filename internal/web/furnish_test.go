@@ -10,6 +10,7 @@ import (
 	"zapis/internal/machine"
 	"zapis/internal/note"
 	"zapis/internal/search"
+	"zapis/internal/transcript"
 )
 
 // furnished is a site in which every room of the workspace is open, and a compartment of its catalogue.
@@ -39,5 +40,8 @@ func (s *site) furnish(t *testing.T, room *knowledge.Service) {
 	must(err)
 	out, err := exchange.New(exchange.Options{DB: s.w.DB, Custody: s.w.Custody, Knowledge: room, Now: s.w.Now})
 	must(err)
+	spoken, err := transcript.New(transcript.Options{DB: s.w.DB, Custody: s.w.Custody, Jobs: s.w.Jobs, Now: s.w.Now})
+	must(err)
+	s.o.Transcript = spoken
 	s.o.Search, s.o.Machine, s.o.Note, s.o.Copies, s.o.Exchange = find, found, notes, same, out
 }

@@ -85,7 +85,12 @@ type site struct {
 
 func newSite(t *testing.T, change ...func(*Options)) *site {
 	t.Helper()
-	s := &site{w: readingtest.New(t, storetest.Open(t, store.SQLite)), log: &logged{}}
+	return newSiteOver(t, readingtest.New(t, storetest.Open(t, store.SQLite)), change...)
+}
+
+func newSiteOver(t *testing.T, w *readingtest.World, change ...func(*Options)) *site {
+	t.Helper()
+	s := &site{w: w, log: &logged{}}
 	var err error
 	s.accounts, err = account.New(account.Options{
 		DB: s.w.DB, Custody: s.w.Custody, Sealer: s.w.Sealer, Agent: s.w.Program, Origins: []string{origin}, Now: s.w.Now, Argon: account.Argon{Memory: 64, Time: 1, Threads: 1},

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,8 +79,8 @@ func (w *World) Reader(role archive.Role, all bool) reading.Reader {
 	return reading.Reader{Subject: w.Subject(role, all), Session: archive.NewID(archive.PrefixSession)}
 }
 
-// New builds the world on a database.
-func New(t testing.TB, db *store.DB) *World {
+// New builds the world on a database, without the items that are named: "hard", and so on. Without "foreign" there is no accession Theirs.
+func New(t testing.TB, db *store.DB, without ...string) *World {
 	t.Helper()
 	ctx := context.Background()
 	w := &World{T: t, DB: db, Storage: vaulttest.NewMemory(), Items: map[string]archive.Item{}, Derivatives: map[string]map[string]archive.Derivative{}, Bytes: map[string][]byte{}, VisitKey: bytes.Repeat([]byte{3}, 32)}
@@ -94,11 +95,19 @@ func New(t testing.TB, db *store.DB) *World {
 	w.Jobs, err = job.New(db, job.Options{})
 	w.must(err)
 	w.write(func(tx *store.Tx) error { return tx.AddAgent(ctx, w.Program) })
-	w.Mine, w.Theirs = w.accession("Disk 1"), w.accession("Disk 2 of somebody else")
-	for i, what := range []string{"ready", "browsable", "sealed", "explained", "quarantined", "erased", "hard"} {
-		w.item(what, w.Mine, i+1)
+	w.Mine = w.accession("Disk 1")
+	foreign := !slices.Contains(without, "foreign")
+	if foreign {
+		w.Theirs = w.accession("Disk 2 of somebody else")
 	}
-	w.item("foreign", w.Theirs, 1)
+	for i, what := range []string{"ready", "browsable", "sealed", "explained", "quarantined", "erased", "hard"} {
+		if !slices.Contains(without, what) {
+			w.item(what, w.Mine, i+1)
+		}
+	}
+	if foreign {
+		w.item("foreign", w.Theirs, 1)
+	}
 	w.Reading, err = reading.New(w.ReadingOptions())
 	w.must(err)
 	return w
@@ -150,6 +159,9 @@ func noise(seed uint64, n int) []byte {
 	_, _ = r.Read(b)
 	return b
 }
+
+// Add adds one more item to Mine, ready, under a name of its own.
+func (w *World) Add(what string) { w.item(what, w.Mine, len(w.Items)+1) }
 
 func (w *World) item(what string, acc archive.Accession, n int) {
 	w.T.Helper()
