@@ -338,7 +338,7 @@ async function setLook(lang, scheme) {
   await page.locator('form:has(select[name=lang]) button').click();
   await page.waitForURL(/\/me/);
 }
-const places = () => ['/archive', `/items/${item}`, '/accessions', ...(args.mock ? [] : ['/proof', '/erasures']), '/jobs', '/health', '/people', '/me'];
+const places = () => ['/archive', `/items/${item}`, '/accessions', ...(args.mock ? [] : ['/copies', '/proof', '/erasures']), '/jobs', '/health', '/people', '/me'];
 async function tour(name) {
   for (const path of places()) {
     await goto(page, path);
