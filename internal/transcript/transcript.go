@@ -424,8 +424,11 @@ func (s *Service) Correct(ctx context.Context, who policy.Subject, id string, ve
 	return l, nil
 }
 
+// Version is what a sentence was.
+type Version = store.TextVersion
+
 // Versions gives every form of a sentence, first one first; none of one that nobody corrected.
-func (s *Service) Versions(ctx context.Context, who policy.Subject, id string) (out []store.TextVersion, err error) {
+func (s *Service) Versions(ctx context.Context, who policy.Subject, id string) (out []Version, err error) {
 	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
 		if archive.CheckID(archive.PrefixTextSpan, id) != nil {
 			return archive.ErrNotFound

@@ -13,7 +13,6 @@ import (
 
 	"zapis/internal/archive"
 	"zapis/internal/policy"
-	"zapis/internal/store"
 	"zapis/internal/transcript"
 	"zapis/internal/web/template"
 )
@@ -24,7 +23,7 @@ type TranscriptRoom interface {
 	Import(ctx context.Context, who policy.Subject, item string, d transcript.Draft) (transcript.Report, error)
 	Choose(ctx context.Context, who policy.Subject, track string) (item string, err error)
 	Correct(ctx context.Context, who policy.Subject, sentence string, version int, text string) (archive.TextLine, error)
-	Versions(ctx context.Context, who policy.Subject, sentence string) ([]store.TextVersion, error)
+	Versions(ctx context.Context, who policy.Subject, sentence string) ([]transcript.Version, error)
 	Export(ctx context.Context, who policy.Subject, track string, f transcript.Format) ([]byte, archive.TextTrack, error)
 	Ask(ctx context.Context, who policy.Subject, item, kind string) error
 }
