@@ -299,12 +299,13 @@ func additions(kind archive.EntityKind, code, id string) (out []template.Add) {
 
 // describer turns what the catalogue says into what a page shows, asking for each item and compartment only once.
 type describer struct {
-	s     *Server
-	r     *request
-	items map[string]*archive.Item // nil: not for this reader
-	cells []archive.Compartment
-	names map[string]string
-	terms map[string]map[string]string // vocabulary, term
+	authors map[string]string // names of those who said something, by identifier
+	s       *Server
+	r       *request
+	items   map[string]*archive.Item // nil: not for this reader
+	cells   []archive.Compartment
+	names   map[string]string
+	terms   map[string]map[string]string // vocabulary, term
 }
 
 // term writes a term in words; what is no term of a vocabulary stays as it is.
@@ -346,11 +347,20 @@ func (d *describer) compartment(id string) string {
 	return cmp.Or(d.names[id], id)
 }
 
+// author gives the name of somebody who said or found something: as it came with the claim, or as an account or another claim has it.
 func (d *describer) author(id, name string) string {
-	if id == d.r.account.ID && name == "" {
-		return d.r.account.Name
+	if d.authors == nil {
+		d.authors = map[string]string{d.r.account.ID: d.r.account.Name}
 	}
-	return cmp.Or(name, id)
+	if name == "" && d.authors[id] == "" && archive.CheckID(archive.PrefixAgent, id) == nil {
+		if a, err := d.s.o.Account.Account(d.r.Context(), id); err == nil {
+			name = a.Name
+		}
+	}
+	if name != "" {
+		d.authors[id] = name
+	}
+	return cmp.Or(name, d.authors[id], id)
 }
 
 func (d *describer) head(e knowledge.View) template.EntityHead {
