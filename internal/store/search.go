@@ -709,7 +709,13 @@ func (tx *Tx) reindex(ctx context.Context, report func(done int64)) error {
 	for after := int64(0); ; {
 		rows, err := all(ctx, tx, scanDocRow, `SELECT `+docColumns+`, text FROM (SELECT search_doc.*, search_text.text AS text FROM search_doc
 			JOIN search_text ON search_text.n = search_doc.n WHERE search_doc.n > $1 ORDER BY search_doc.n LIMIT 500) AS found ORDER BY n`, after)
-		if err != nil || len(rows) == 0 {
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			if tx.db.sqlite != nil { // in one piece
+				_, err = tx.exec(ctx, `INSERT INTO search_index (search_index) VALUES ('optimize')`)
+			}
 			return err
 		}
 		after = rows[len(rows)-1].n
