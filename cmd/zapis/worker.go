@@ -11,8 +11,9 @@ import (
 )
 
 type workerCmd struct {
-	Drain bool `help:"Work until no job is left, then stop."`
-	Jobs  int  `help:"Jobs worked at once; 0: as configured." placeholder:"N"`
+	Drain  bool `help:"Work until no job is left, then stop."`
+	Passes bool `help:"With --drain: stop when stills and working copies are made. What is read out of footage (clocks, copies, words) waits for the next worker."`
+	Jobs   int  `help:"Jobs worked at once; 0: as configured." placeholder:"N"`
 }
 
 func (c *workerCmd) Run(k *call) error {
@@ -28,6 +29,9 @@ func (c *workerCmd) Run(k *call) error {
 		return err
 	}
 	defer a.Close()
+	if c.Passes && !c.Drain {
+		return fmt.Errorf("%w: --passes says when --drain is done", app.ErrUsage)
+	}
 	if c.Drain {
 		return c.drain(k, a)
 	}
@@ -46,7 +50,11 @@ func (c *workerCmd) Run(k *call) error {
 
 func (c *workerCmd) drain(k *call, a *app.App) error {
 	began := time.Now()
-	before, err := a.Jobs.Counts(k.ctx)
+	var kinds []string
+	if c.Passes {
+		kinds = []string{job.Quick{}.Kind(), job.Full{}.Kind()}
+	}
+	before, err := a.Jobs.Counts(k.ctx, kinds...)
 	if err != nil {
 		return err
 	}
@@ -65,11 +73,11 @@ func (c *workerCmd) drain(k *call, a *app.App) error {
 		} else {
 			fmt.Fprintf(k.err, "%d waiting, %d running, %d done\n", waiting, n[job.Running], n[job.Completed]-before[job.Completed])
 		}
-	})
+	}, kinds...)
 	if err != nil {
 		return err
 	}
-	after, err := a.Jobs.Counts(k.ctx)
+	after, err := a.Jobs.Counts(k.ctx, kinds...)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (d *demo) build(ctx context.Context) (*Summary, error) {
 			return nil, err
 		}
 	}
-	if _, err := d.zapis(ctx, "worker", "--drain"); err != nil {
+	if _, err := d.zapis(ctx, "worker", "--drain", "--passes"); err != nil {
 		return nil, err
 	}
 	receipt := filepath.Join(d.Dir, receiptName)

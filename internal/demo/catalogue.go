@@ -286,9 +286,9 @@ func (e *example) synthetic(corridor, yard span) {
 	s(i, "facility", facility.ID, archive.Established, corridor.rest())
 	s(i, "place", "location.cannot-be-determined", archive.NotKnown)
 	byClock := s(i, "date", "2020-08-12", archive.Probable, corridor.rest())
-	s(i, "date", "2020-08-13", archive.Disputed, standing)
+	byWord := s(i, "date", "2020-08-13", archive.Disputed, standing)
 	i.find("date", byClock, "The clock in the picture agrees with the neighbouring recordings.", false)
-	i.find("date", byClock, "The recorder may have been a day slow that week; two recordings are not enough.", true)
+	i.find("date", byWord, "The recorder may have been a day slow that week; two recordings are not enough.", true)
 
 	act := e.add("act", "A", "Event")
 	s(act, "incident", i.ID, archive.Established)
@@ -377,9 +377,9 @@ func chooseSpans(accession string, lines []byte) (a, b span, err error) {
 		if err := json.Unmarshal(raw, &it); err != nil {
 			return a, b, fmt.Errorf("item list: %w", err)
 		}
-		if it.Accession == accession && it.Kind == "video" && it.State == "ready" && it.MS >= 6000 && len(spans) < 2 {
+		if it.Accession == accession && it.Kind == "video" && it.State == "ready" && it.MS >= 2000 && len(spans) < 2 {
 			length := float64(it.MS) / 1000
-			spans = append(spans, span{it.ID, 2, min(length-1, 8)})
+			spans = append(spans, span{it.ID, length / 4, length * 3 / 4})
 		}
 	}
 	if len(spans) < 2 {

@@ -487,13 +487,13 @@ func (j *Jobs) schedule(ctx context.Context) error {
 	return j.put.insert(ctx, a, j.options(a, Opts{Unique: true}))
 }
 
-// Drain works until no job is left that will run by itself within ten minutes, retries included; jobs of other workers
+// Drain works until no job, of those kinds or of all, is left that will run by itself within ten minutes, retries included; jobs of other workers
 // are waited for. It starts and stops the queue by itself and calls progress with the counts about once a second.
-func (j *Jobs) Drain(ctx context.Context, progress func(map[State]int64)) error {
+func (j *Jobs) Drain(ctx context.Context, progress func(map[State]int64), kinds ...string) error {
 	if err := j.Start(ctx); err != nil {
 		return err
 	}
-	err := j.drain(ctx, progress)
+	err := j.drain(ctx, progress, kinds)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if serr := j.Stop(stop); err == nil {
@@ -502,9 +502,9 @@ func (j *Jobs) Drain(ctx context.Context, progress func(map[State]int64)) error 
 	return err
 }
 
-func (j *Jobs) drain(ctx context.Context, progress func(map[State]int64)) error {
+func (j *Jobs) drain(ctx context.Context, progress func(map[State]int64), kinds []string) error {
 	for beat := 0; ; beat++ {
-		counts, err := j.Counts(ctx)
+		counts, err := j.Counts(ctx, kinds...)
 		if err != nil {
 			return err
 		}
@@ -513,7 +513,7 @@ func (j *Jobs) drain(ctx context.Context, progress func(map[State]int64)) error 
 		}
 		left := counts[Available] + counts[Running] + counts[Retryable]
 		if left == 0 && counts[Scheduled] > 0 {
-			soon, err := j.put.list(ctx, river.NewJobListParams().States(rivertype.JobStateScheduled, rivertype.JobStatePending).
+			soon, err := j.put.list(ctx, river.NewJobListParams().States(rivertype.JobStateScheduled, rivertype.JobStatePending).Kinds(kinds...).
 				OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(1))
 			if err != nil {
 				return fmt.Errorf("list jobs: %w", err)
@@ -601,10 +601,10 @@ func (j *Jobs) Get(ctx context.Context, id int64) (Info, error) {
 }
 
 // Counts gives the number of jobs per state.
-func (j *Jobs) Counts(ctx context.Context) (map[State]int64, error) {
+func (j *Jobs) Counts(ctx context.Context, kinds ...string) (map[State]int64, error) {
 	out := map[State]int64{}
 	err := j.db.Read(ctx, func(tx *store.Tx) error {
-		counts, err := tx.JobCounts(ctx)
+		counts, err := tx.JobCounts(ctx, kinds...)
 		for s, n := range counts {
 			out[stateOf(rivertype.JobState(s))] += n
 		}

@@ -18,7 +18,9 @@ type story struct {
 }
 
 func (r *rig) story() (s story) {
-	s.item = r.item(0, func(i *archive.Item) { i.Camera, i.RecordedAt = "CAM 04", time.Date(2020, 7, 27, 14, 0, 0, 0, time.UTC) })
+	s.item = r.item(0, func(i *archive.Item) {
+		i.Camera, i.RecordedAt = "CAM 04", time.Date(2020, 7, 27, 14, 0, 0, 0, time.UTC)
+	})
 	s.place = r.make(r.lead, catalogue.Location, "", claim("geo", "51.53,46.03"), claim("precision", "building"))
 	s.hospital = r.make(r.lead, catalogue.Facility, "", claim("name", "OTB-1"), claim("location", s.place.Code))
 	s.colony = r.make(r.lead, catalogue.Facility, "", claim("name", "IK-6"))

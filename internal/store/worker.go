@@ -101,14 +101,17 @@ func (tx *Tx) ClearProgress(ctx context.Context, job int64) error {
 	return nil
 }
 
-// JobCounts gives the number of jobs per state of the queue.
-func (tx *Tx) JobCounts(ctx context.Context) (map[string]int64, error) {
+// JobCounts gives the number of jobs per state of the queue, of those kinds or of all.
+func (tx *Tx) JobCounts(ctx context.Context, kinds ...string) (map[string]int64, error) {
 	type count struct {
 		state string
 		n     int64
 	}
-	found, err := all(ctx, tx, func(s scanner) (c count, err error) { err = s.Scan(&c.state, &c.n); return c, err },
-		`SELECT CAST(state AS TEXT), COUNT(*) FROM river_job GROUP BY state`)
+	var p part
+	p.add(`SELECT CAST(state AS TEXT), COUNT(*) FROM river_job WHERE 1 = 1`)
+	in(&p, "kind", kinds)
+	p.add(` GROUP BY state`)
+	found, err := all(ctx, tx, func(s scanner) (c count, err error) { err = s.Scan(&c.state, &c.n); return c, err }, p.text.String(), p.args...)
 	out := make(map[string]int64, len(found))
 	for _, c := range found {
 		out[c.state] = c.n
