@@ -33,8 +33,6 @@ CREATE TABLE search_text (
 -- Words only, no text. What is deleted is overwritten at once.
 CREATE VIRTUAL TABLE search_index USING fts5 (tokens, content = '', tokenize = 'zapis');
 INSERT INTO search_index (search_index, rank) VALUES ('secure-delete', 1);
--- Words are collected in 4 MiB of memory before they are written.
-INSERT INTO search_index (search_index, rank) VALUES ('hashsize', 4194304);
 
 -- The words that stand in any document, and what they sound like.
 CREATE TABLE search_term (
