@@ -12,7 +12,7 @@ import (
 
 type workerCmd struct {
 	Drain  bool `help:"Work until no job is left, then stop."`
-	Passes bool `help:"With --drain: stop when stills and working copies are made. What is read out of footage (clocks, copies, words) waits for the next worker."`
+	Passes bool `help:"With --drain: stop when stills, working copies and lists of frames are made. What is read out of footage (clocks, copies, words) waits for the next worker."`
 	Jobs   int  `help:"Jobs worked at once; 0: as configured." placeholder:"N"`
 }
 
@@ -52,7 +52,7 @@ func (c *workerCmd) drain(k *call, a *app.App) error {
 	began := time.Now()
 	var kinds []string
 	if c.Passes {
-		kinds = []string{job.Quick{}.Kind(), job.Full{}.Kind()}
+		kinds = []string{job.Quick{}.Kind(), job.Full{}.Kind(), job.Frames{}.Kind()}
 	}
 	before, err := a.Jobs.Counts(k.ctx, kinds...)
 	if err != nil {
