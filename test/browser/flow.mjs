@@ -453,9 +453,9 @@ async function virtualKey(p) {
 }
 if (!args.mock) await step('invite a reviewer, who sets up a passkey and signs in with it', async () => {
   await goto(page, '/people');
-  await page.locator('form.row-form input[name=name]').fill('Павло');
-  await page.locator('form.row-form select[name=role]').selectOption('reviewer');
-  await page.locator('form.row-form button').click();
+  await page.locator('form.row-form:has(input[value=invite]) input[name=name]').fill('Павло');
+  await page.locator('form.row-form:has(input[value=invite]) select[name=role]').selectOption('reviewer');
+  await page.locator('form.row-form:has(input[value=invite]) button').click();
   const link = (await page.locator('.linkbox').textContent()).trim();
   await axe(page, 'people with a link');
   await page.reload();
