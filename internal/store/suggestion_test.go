@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,8 +13,12 @@ import (
 	"zapis/internal/store/storetest"
 )
 
+// suggested counts suggestions, so that their identifiers are in the order of their making even within one millisecond.
+var suggested atomic.Int64
+
 func newSuggestion(item, kind, recipe, value string) archive.Suggestion {
-	return archive.Suggestion{ID: newID(archive.PrefixSuggestion), Item: item, Kind: kind, Score: 900, Recipe: recipe, RecipeVersion: 1, Tool: "t 1", Value: []byte(value), CreatedAt: noon}
+	id := archive.NewIDFrom(archive.PrefixSuggestion, noon.Add(time.Duration(suggested.Add(1))*time.Millisecond), rand.Reader)
+	return archive.Suggestion{ID: id, Item: item, Kind: kind, Score: 900, Recipe: recipe, RecipeVersion: 1, Tool: "t 1", Value: []byte(value), CreatedAt: noon}
 }
 
 func approve(t testing.TB, tx *store.Tx, item string) {
