@@ -242,25 +242,8 @@ func (tx *Tx) CopyLinkCounts(ctx context.Context, s archive.Scope) (map[archive.
 
 // DecideCopyLink notes what somebody decided, as DecideSuggestion does.
 func (tx *Tx) DecideCopyLink(ctx context.Context, id string, state archive.SuggestionState, who, why string, when time.Time) error {
-	fail := func(err error) error { return fmt.Errorf("decide link %s: %w", id, err) }
-	var n int64
-	var err error
-	switch {
-	case state == archive.Suggested:
-		n, err = tx.exec(ctx, `UPDATE copy_link SET state = 'suggested', decided_at = NULL, decided_by = NULL, why = '' WHERE id = $1 AND state <> 'suggested'`, id)
-	case (state == archive.Confirmed || state == archive.Dismissed) && who != "" && !when.IsZero():
-		n, err = tx.exec(ctx, `UPDATE copy_link SET state = $1, decided_at = $2, decided_by = $3, why = $4 WHERE id = $5 AND state = 'suggested'`,
-			string(state), us(when), who, why, id)
-	default:
-		return fail(fmt.Errorf("%w: a decision has a state, an agent and a time", archive.ErrInvalid))
-	}
-	if err == nil && n == 0 {
-		if _, err = one(ctx, tx, value[string], `SELECT id FROM copy_link WHERE id = $1`, id); err == nil {
-			err = archive.ErrConflict
-		}
-	}
-	if err != nil {
-		return fail(err)
+	if err := tx.decide(ctx, "copy_link", id, state, who, why, when); err != nil {
+		return fmt.Errorf("decide link %s: %w", id, err)
 	}
 	return nil
 }

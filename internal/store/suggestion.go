@@ -146,27 +146,31 @@ func (tx *Tx) Suggestion(ctx context.Context, s archive.Scope, id string) (archi
 // DecideSuggestion notes what somebody decided: archive.Confirmed or archive.Dismissed of one that is not decided, or
 // archive.Suggested of one that is, which undoes the decision. archive.ErrConflict if it stands otherwise, archive.ErrNotFound.
 func (tx *Tx) DecideSuggestion(ctx context.Context, id string, state archive.SuggestionState, who, why string, when time.Time) error {
-	fail := func(err error) error { return fmt.Errorf("decide suggestion %s: %w", id, err) }
+	if err := tx.decide(ctx, "suggestion", id, state, who, why, when); err != nil {
+		return fmt.Errorf("decide suggestion %s: %w", id, err)
+	}
+	return nil
+}
+
+// decide notes a decision in a row of a table whose rows are suggested, confirmed or dismissed.
+func (tx *Tx) decide(ctx context.Context, table, id string, state archive.SuggestionState, who, why string, when time.Time) error {
 	var n int64
 	var err error
 	switch {
 	case state == archive.Suggested:
-		n, err = tx.exec(ctx, `UPDATE suggestion SET state = 'suggested', decided_at = NULL, decided_by = NULL, why = '' WHERE id = $1 AND state <> 'suggested'`, id)
+		n, err = tx.exec(ctx, `UPDATE `+table+` SET state = 'suggested', decided_at = NULL, decided_by = NULL, why = '' WHERE id = $1 AND state <> 'suggested'`, id)
 	case (state == archive.Confirmed || state == archive.Dismissed) && who != "" && !when.IsZero():
-		n, err = tx.exec(ctx, `UPDATE suggestion SET state = $1, decided_at = $2, decided_by = $3, why = $4 WHERE id = $5 AND state = 'suggested'`,
+		n, err = tx.exec(ctx, `UPDATE `+table+` SET state = $1, decided_at = $2, decided_by = $3, why = $4 WHERE id = $5 AND state = 'suggested'`,
 			string(state), us(when), who, why, id)
 	default:
-		return fail(fmt.Errorf("%w: a decision has a state, an agent and a time", archive.ErrInvalid))
+		return fmt.Errorf("%w: a decision has a state, an agent and a time", archive.ErrInvalid)
 	}
 	if err == nil && n == 0 {
-		if _, err = one(ctx, tx, value[string], `SELECT id FROM suggestion WHERE id = $1`, id); err == nil {
+		if _, err = one(ctx, tx, value[string], `SELECT id FROM `+table+` WHERE id = $1`, id); err == nil {
 			err = archive.ErrConflict
 		}
 	}
-	if err != nil {
-		return fail(err)
-	}
-	return nil
+	return err
 }
 
 // SetRecording sets when the recording of an item began on the strength of a suggestion, and keeps what was known before.
