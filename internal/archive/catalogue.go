@@ -1,6 +1,9 @@
 package archive
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // EntityKind says what an entity of the catalogue is. Which kinds there are, and what can be said about each, is the schema's
 // (internal/catalogue).
@@ -130,6 +133,9 @@ type Term struct {
 	Labels     map[string]string // by language
 	Notes      map[string]string // what it means, by language
 }
+
+// Label gives what a term is called in a language, else in English, else its code.
+func (t Term) Label(lang string) string { return cmp.Or(t.Labels[lang], t.Labels["en"], t.Code) }
 
 // Passage is a part of a testimony that can be cited.
 type Passage struct {

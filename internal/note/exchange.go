@@ -89,11 +89,7 @@ func (s *Service) Export(ctx context.Context, who policy.Subject, item string, o
 			return err
 		}
 		for _, t := range list {
-			label := t.Labels[o.Lang]
-			if label == "" {
-				label = t.Labels["en"]
-			}
-			labels[t.Vocabulary+":"+t.Code] = label
+			labels[t.Vocabulary+":"+t.Code] = t.Label(o.Lang)
 		}
 		return nil
 	})

@@ -230,7 +230,7 @@ func (s *Server) terms(r *request, c Catalogue, vocabulary, lang, chosen string)
 		if t.Retired && value != chosen {
 			continue
 		}
-		out = append(out, template.Choice{Value: value, Label: cmp.Or(t.Labels[lang], t.Labels["en"], t.Code), Depth: depth[t.Code], Chosen: value == chosen})
+		out = append(out, template.Choice{Value: value, Label: t.Label(lang), Depth: depth[t.Code], Chosen: value == chosen})
 	}
 	return out, nil
 }

@@ -551,11 +551,7 @@ func (s *Server) drawExport(w http.ResponseWriter, r *request, status int, v tem
 			if t.Retired {
 				continue
 			}
-			label := t.Labels[r.lang]
-			if label == "" {
-				label = t.Labels["en"]
-			}
-			*x.to = append(*x.to, template.Choice{Value: t.Code, Label: label})
+			*x.to = append(*x.to, template.Choice{Value: t.Code, Label: t.Label(r.lang)})
 		}
 	}
 	v.Formats = exchange.Formats()

@@ -115,6 +115,16 @@ func noteBody(r *request, v any) error {
 	return nil
 }
 
+// noteDraft reads a note that a script sends, and the version that it takes the place of.
+func noteDraft(r *request) (version int, d note.Draft, err error) {
+	var v draftJSON
+	if err := noteBody(r, &v); err != nil {
+		return 0, d, err
+	}
+	d, err = v.draft()
+	return v.Version, d, err
+}
+
 func (s *Server) sendValue(w http.ResponseWriter, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -172,14 +182,7 @@ func (s *Server) itemNotes(w http.ResponseWriter, r *request) error {
 		if t.Retired {
 			continue
 		}
-		label := t.Labels[r.lang]
-		if label == "" {
-			label = t.Labels["en"]
-		}
-		if label == "" {
-			label = t.Code
-		}
-		out.Tags = append(out.Tags, tagJSON{Tag: t.Vocabulary + ":" + t.Code, Label: label, Parent: t.Parent})
+		out.Tags = append(out.Tags, tagJSON{Tag: t.Vocabulary + ":" + t.Code, Label: t.Label(r.lang), Parent: t.Parent})
 	}
 	return s.sendValue(w, out)
 }
@@ -189,11 +192,7 @@ func (s *Server) noteAdd(w http.ResponseWriter, r *request) error {
 	if s.o.Note == nil {
 		return archive.ErrNotFound
 	}
-	var v draftJSON
-	if err := noteBody(r, &v); err != nil {
-		return err
-	}
-	d, err := v.draft()
+	_, d, err := noteDraft(r)
 	if err != nil {
 		return err
 	}
@@ -209,15 +208,11 @@ func (s *Server) noteChange(w http.ResponseWriter, r *request) error {
 	if s.o.Note == nil {
 		return archive.ErrNotFound
 	}
-	var v draftJSON
-	if err := noteBody(r, &v); err != nil {
-		return err
-	}
-	d, err := v.draft()
+	version, d, err := noteDraft(r)
 	if err != nil {
 		return err
 	}
-	n, err := s.o.Note.Change(r.Context(), r.reader.Subject, r.PathValue("note"), v.Version, d)
+	n, err := s.o.Note.Change(r.Context(), r.reader.Subject, r.PathValue("note"), version, d)
 	if err != nil {
 		return err
 	}

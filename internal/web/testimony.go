@@ -216,7 +216,7 @@ func (s *Server) testimonyWords(ctx context.Context, lang string) (map[string][]
 		}
 		for _, t := range terms {
 			if !t.Retired {
-				out[name] = append(out[name], template.Choice{Value: t.Code, Label: cmp.Or(t.Labels[lang], t.Labels["en"], t.Code)})
+				out[name] = append(out[name], template.Choice{Value: t.Code, Label: t.Label(lang)})
 			}
 		}
 	}
