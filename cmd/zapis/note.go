@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"zapis/internal/app"
@@ -156,18 +155,9 @@ func (c *noteImportCmd) Run(k *call) error {
 		if err != nil {
 			return err
 		}
-		in := k.in
-		if c.File != "-" {
-			f, err := os.Open(c.File)
-			if err != nil {
-				return withoutPath("read notes", err)
-			}
-			defer f.Close()
-			in = f
-		}
-		b, err := io.ReadAll(io.LimitReader(in, note.MaxImport+1))
+		b, err := k.readFile("read notes", c.File, note.MaxImport)
 		if err != nil {
-			return withoutPath("read notes", err)
+			return err
 		}
 		rep, err := a.Note.Import(k.ctx, operator(a), it.ID, b)
 		if err != nil {

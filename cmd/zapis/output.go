@@ -131,6 +131,24 @@ func withoutPath(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// readFile reads a file, or standard input for "-", up to one byte beyond the most that its reader takes.
+func (k *call) readFile(what, name string, most int64) ([]byte, error) {
+	in := k.in
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, withoutPath(what, err)
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err != nil {
+		return nil, withoutPath(what, err)
+	}
+	return b, nil
+}
+
 // size writes bytes for people.
 func size(n int64) string {
 	const unit = 1024

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"zapis/internal/app"
 	"zapis/internal/archive"
@@ -115,18 +114,9 @@ func (c *transcriptImportCmd) Run(k *call) error {
 		if err != nil {
 			return err
 		}
-		in := k.in
-		if c.File != "-" {
-			f, err := os.Open(c.File)
-			if err != nil {
-				return withoutPath("read transcript", err)
-			}
-			defer f.Close()
-			in = f
-		}
-		b, err := io.ReadAll(io.LimitReader(in, transcript.MaxImport+1))
+		b, err := k.readFile("read transcript", c.File, transcript.MaxImport)
 		if err != nil {
-			return withoutPath("read transcript", err)
+			return err
 		}
 		rep, err := a.Transcript.Import(k.ctx, operator(a), it.ID, transcript.Draft{File: b, Title: c.Title, Lang: c.Lang, Use: c.Use})
 		if err != nil {

@@ -292,7 +292,12 @@ func readJSON(r *request, v any) error {
 		// A form of another site could not send this type without asking first.
 		return archive.Explain(fmt.Errorf("%w: content type", archive.ErrInvalid), "A body of type application/json was expected.", "")
 	}
-	d := json.NewDecoder(r.Body)
+	return strictJSON(r.Body, v)
+}
+
+// strictJSON reads one JSON value and nothing after it. Unknown fields are refused, so that nothing that somebody meant is passed over.
+func strictJSON(from io.Reader, v any) error {
+	d := json.NewDecoder(from)
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
 	var tooLarge *http.MaxBytesError
@@ -300,10 +305,10 @@ func readJSON(r *request, v any) error {
 	case errors.As(err, &tooLarge):
 		return err
 	case err != nil:
-		return fmt.Errorf("%w: body", archive.ErrInvalid)
+		return fmt.Errorf("%w: body of the request", archive.ErrInvalid) // the cause could quote it
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: body", archive.ErrInvalid)
+		return fmt.Errorf("%w: body of the request", archive.ErrInvalid)
 	}
 	return nil
 }

@@ -489,14 +489,7 @@ func find(e knowledge.View, id string) (catalogue.Property, *knowledge.Said) {
 
 // say serves POST /catalogue/{entity}/say.
 func (s *Server) say(w http.ResponseWriter, r *request) error {
-	if err := form(r); err != nil {
-		return badForm(err)
-	}
-	c, who, _, err := s.known(r)
-	if err != nil {
-		return err
-	}
-	e, err := c.Entity(r.Context(), who, r.PathValue("entity"))
+	c, who, e, err := s.entityForm(r)
 	if err != nil {
 		return err
 	}
@@ -542,14 +535,7 @@ func (s *Server) say(w http.ResponseWriter, r *request) error {
 
 // onClaim finds the entity of a claim, which the form names, and makes sure that the claim is one of it.
 func (s *Server) onClaim(r *request) (Catalogue, policy.Subject, knowledge.View, *knowledge.Said, error) {
-	c, who, _, err := s.known(r)
-	if err != nil {
-		return nil, who, knowledge.View{}, nil, err
-	}
-	if err := form(r); err != nil {
-		return nil, who, knowledge.View{}, nil, badForm(err)
-	}
-	e, err := c.Entity(r.Context(), who, r.PathValue("entity"))
+	c, who, e, err := s.entityForm(r)
 	if err != nil {
 		return nil, who, e, nil, err
 	}
@@ -616,16 +602,22 @@ func (s *Server) drawFinding(w http.ResponseWriter, r *request, status int, prop
 	return nil
 }
 
-// finding serves POST /catalogue/{entity}/finding.
-func (s *Server) finding(w http.ResponseWriter, r *request) error {
-	if err := form(r); err != nil {
-		return badForm(err)
-	}
+// entityForm reads a form about the entity in the address.
+func (s *Server) entityForm(r *request) (Catalogue, policy.Subject, knowledge.View, error) {
 	c, who, _, err := s.known(r)
 	if err != nil {
-		return err
+		return nil, who, knowledge.View{}, err
+	}
+	if err := form(r); err != nil {
+		return nil, who, knowledge.View{}, badForm(err)
 	}
 	e, err := c.Entity(r.Context(), who, r.PathValue("entity"))
+	return c, who, e, err
+}
+
+// finding serves POST /catalogue/{entity}/finding.
+func (s *Server) finding(w http.ResponseWriter, r *request) error {
+	c, who, e, err := s.entityForm(r)
 	if err != nil {
 		return err
 	}
@@ -719,14 +711,7 @@ func (s *Server) mergePreview(d *describer, into, from knowledge.View) (out []te
 
 // merge serves POST /catalogue/{entity}/merge: the other one becomes part of this one.
 func (s *Server) merge(w http.ResponseWriter, r *request) error {
-	if err := form(r); err != nil {
-		return badForm(err)
-	}
-	c, who, _, err := s.known(r)
-	if err != nil {
-		return err
-	}
-	e, err := c.Entity(r.Context(), who, r.PathValue("entity"))
+	c, who, e, err := s.entityForm(r)
 	if err != nil {
 		return err
 	}
@@ -770,14 +755,7 @@ func (s *Server) file(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Server) entityAct(w http.ResponseWriter, r *request, notice string, act func(context.Context, Catalogue, policy.Subject, knowledge.View) error) error {
-	c, who, _, err := s.known(r)
-	if err != nil {
-		return err
-	}
-	if err := form(r); err != nil {
-		return badForm(err)
-	}
-	e, err := c.Entity(r.Context(), who, r.PathValue("entity"))
+	c, who, e, err := s.entityForm(r)
 	if err != nil {
 		return err
 	}

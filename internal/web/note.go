@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -98,21 +97,13 @@ func (d draftJSON) draft() (note.Draft, error) {
 	return out, nil
 }
 
-// noteBody reads what a script sends; unknown fields are refused, so that nothing that a person meant is passed over.
+// noteBody reads what a script sends.
 func noteBody(r *request, v any) error {
 	b, err := body(r)
 	if err != nil {
 		return err
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return fmt.Errorf("%w: body of the request", archive.ErrInvalid) // the cause could quote it
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: body of the request", archive.ErrInvalid)
-	}
-	return nil
+	return strictJSON(bytes.NewReader(b), v)
 }
 
 // noteDraft reads a note that a script sends, and the version that it takes the place of.
