@@ -12,6 +12,7 @@ type Role string
 const (
 	RoleAdmin        Role = "admin"
 	RoleArchivist    Role = "archivist"
+	RolePublisher    Role = "publisher"    // redacts, approves what others redacted, releases
 	RoleInvestigator Role = "investigator" // builds the catalogue
 	RoleReviewer     Role = "reviewer"
 )

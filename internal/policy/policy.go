@@ -59,6 +59,16 @@ const (
 	Import            Action = "import"
 	Export            Action = "export"
 
+	// What is published, of items within the scope. That author, approver and publisher are different people is for who does it.
+	ViewPlan       Action = "view plan"       // redaction plans
+	EditPlan       Action = "edit plan"       // make and change a redaction plan
+	ApprovePlan    Action = "approve plan"    // step through a plan and agree to it; render
+	ViewRelease    Action = "view release"    // drafts and what is out
+	EditRelease    Action = "edit release"    // text, findings, captions of a draft
+	ApproveRelease Action = "approve release" // sign what goes out
+	Publish        Action = "publish"         // let out what was signed; correct and withdraw it
+	MatchClip      Action = "match clip"      // ask which release a file is from
+
 	// The machine room.
 	ViewJobs    Action = "view jobs"
 	ManageJobs  Action = "manage jobs"
@@ -74,7 +84,7 @@ func Actions() []Action {
 	return []Action{
 		Enter, ManageSelf, Browse, ViewItem, Look, ViewOrigin, ViewCustody, Extract, ListAccessions, ViewAccession, ViewFailures,
 		CreateAccession, Ingest, CloseAccession, RequestErasure, ApproveErasure, ViewCatalogue, EditCatalogue, ManageConsent, ViewIdentity, ManageVocabulary, ManageCompartment, Annotate, Search,
-		DecideSuggestion, Import, Export, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
+		DecideSuggestion, Import, Export, ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish, MatchClip, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
 	}
 }
 
@@ -141,8 +151,10 @@ func (d Decision) Err() error {
 func rank(r archive.Role) int {
 	switch r {
 	case archive.RoleAdmin:
-		return 4
+		return 5
 	case archive.RoleArchivist:
+		return 4
+	case archive.RolePublisher:
 		return 3
 	case archive.RoleInvestigator:
 		return 2
@@ -159,34 +171,43 @@ var need = map[Action]int{
 	Browse:          1,
 	ViewItem:        1,
 	Look:            1,
-	ViewOrigin:      3,
+	ViewOrigin:      4,
 	ViewCustody:     1,
 	ListAccessions:  1,
 	ViewAccession:   1,
-	ViewFailures:    3,
-	CreateAccession: 3,
-	Ingest:          3,
-	CloseAccession:  3,
-	RequestErasure:  3,
-	ApproveErasure:  3,
-	Extract:         3,
-	ViewJobs:        3,
-	ManageJobs:      3,
-	ViewHealth:      3,
-	CheckFixity:     3,
-	ManagePeople:    4,
+	ViewFailures:    4,
+	CreateAccession: 4,
+	Ingest:          4,
+	CloseAccession:  4,
+	RequestErasure:  4,
+	ApproveErasure:  4,
+	Extract:         4,
+	ViewJobs:        4,
+	ManageJobs:      4,
+	ViewHealth:      4,
+	CheckFixity:     4,
+	ManagePeople:    5,
 
 	ViewCatalogue:     1,
 	EditCatalogue:     2,
 	ManageConsent:     2,
 	ViewIdentity:      2,
 	ManageVocabulary:  2,
-	ManageCompartment: 4,
+	ManageCompartment: 5,
 	Annotate:          1,
 	Search:            1,
 	DecideSuggestion:  2,
 	Import:            2,
 	Export:            2,
+
+	ViewPlan:       2,
+	EditPlan:       2,
+	ApprovePlan:    3,
+	ViewRelease:    2,
+	EditRelease:    2,
+	ApproveRelease: 3,
+	Publish:        3,
+	MatchClip:      2,
 }
 
 // AtLeast says whether role r may do what role other may.
@@ -210,7 +231,7 @@ func ScopeOf(s Subject) archive.Scope {
 	case archive.RoleArchivist:
 		// Archivists watch fixity, so they see what is quarantined within what they were granted.
 		return granted(s.Scope, true)
-	case archive.RoleInvestigator, archive.RoleReviewer:
+	case archive.RolePublisher, archive.RoleInvestigator, archive.RoleReviewer:
 		return granted(s.Scope, false)
 	}
 	return archive.Scope{}
@@ -256,6 +277,11 @@ func Decide(s Subject, a Action, o Object) Decision {
 		}
 	case ViewItem, ViewOrigin, ViewCustody, Look, Extract, RequestErasure, ApproveErasure, Annotate:
 		return decideItem(sc, a, o)
+	case ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish:
+		// A plan and a release are asked about with each item that they show.
+		if o.ItemState != "" || o.Accession != "" {
+			return decideItem(sc, a, o)
+		}
 	case ViewCatalogue, EditCatalogue, ManageConsent, ViewIdentity:
 		if o.Catalogued && !sc.Sees(o.Compartment) {
 			return Decision{Hide: true, Reason: "outside the compartment"}
@@ -302,7 +328,7 @@ func decideItem(sc archive.Scope, a Action, o Object) Decision {
 			return Decision{Hide: true, Reason: "quarantined"}
 		}
 		// Held apart: its facts and its history may be read, its bytes may not.
-		if a == Look || a == Extract {
+		if slices.Contains([]Action{Look, Extract, EditPlan, ApprovePlan, ApproveRelease, Publish}, a) {
 			return Decision{Reason: "quarantined"}
 		}
 		return Decision{Allow: true}

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	roles     = []archive.Role{archive.RoleAdmin, archive.RoleArchivist, archive.RoleInvestigator, archive.RoleReviewer, "", "root", "ADMIN"}
+	roles     = []archive.Role{archive.RoleAdmin, archive.RoleArchivist, archive.RolePublisher, archive.RoleInvestigator, archive.RoleReviewer, "", "root", "ADMIN"}
 	states    = []archive.ItemState{archive.ItemSealed, archive.ItemBrowsable, archive.ItemReady, archive.ItemExplained, archive.ItemQuarantined, archive.ItemErased, "", "new"}
 	accStates = []archive.AccessionState{archive.AccessionOpen, archive.AccessionClosed, "", "reopened"}
 )
@@ -20,7 +20,7 @@ var (
 const mine, theirs = "ac_mine", "ac_theirs"
 
 // known is how many of roles, from the first, are roles.
-const known = 4
+const known = 5
 
 // Compartments of the catalogue: the two that have a name, and the common one, which has none.
 const inner, other = "cp_inner", "cp_other"
@@ -37,6 +37,13 @@ var oracleMay = map[archive.Role]map[Action]bool{
 		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
 		ViewCatalogue: true, Annotate: true, Search: true,
 		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true,
+	},
+	archive.RolePublisher: {
+		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
+		ViewCatalogue: true, Annotate: true, Search: true,
+		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true, ApprovePlan: true, ApproveRelease: true, Publish: true,
 	},
 	archive.RoleArchivist: {
 		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
@@ -44,6 +51,7 @@ var oracleMay = map[archive.Role]map[Action]bool{
 		ViewHealth: true, CheckFixity: true,
 		ViewCatalogue: true, Annotate: true, Search: true,
 		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true, ApprovePlan: true, ApproveRelease: true, Publish: true,
 	},
 	archive.RoleAdmin: {
 		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
@@ -51,6 +59,7 @@ var oracleMay = map[archive.Role]map[Action]bool{
 		ViewHealth: true, CheckFixity: true, ManagePeople: true,
 		ViewCatalogue: true, Annotate: true, Search: true, ManageCompartment: true,
 		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true, ApprovePlan: true, ApproveRelease: true, Publish: true,
 	},
 }
 
@@ -105,9 +114,13 @@ func oracle(s Subject, a Action, o Object) bool {
 		if o.ItemState == "" {
 			return true
 		}
+	case ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish:
+		if o.ItemState == "" && o.Accession == "" {
+			return true // of no item in particular
+		}
 	}
 	switch a {
-	case DecideSuggestion, Annotate, ViewItem, ViewCustody, ViewOrigin, Look, Extract, RequestErasure, ApproveErasure:
+	case ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish, DecideSuggestion, Annotate, ViewItem, ViewCustody, ViewOrigin, Look, Extract, RequestErasure, ApproveErasure:
 		if o.Erasing {
 			return false
 		}
@@ -118,7 +131,8 @@ func oracle(s Subject, a Action, o Object) bool {
 		case "sealed", "browsable", "ready", "explained":
 			return true
 		case "quarantined":
-			return role != archive.RoleReviewer && role != archive.RoleInvestigator && a != Look && a != Extract
+			return role != archive.RoleReviewer && role != archive.RoleInvestigator && role != archive.RolePublisher &&
+				a != Look && a != Extract && a != EditPlan && a != ApprovePlan && a != ApproveRelease && a != Publish
 		}
 		return false
 	}

@@ -135,7 +135,12 @@ func (s *Service) Find(ctx context.Context, who policy.Subject, r Request) (Resu
 			out.More, hits = true, hits[:MostHits]
 		}
 		out.Hits, out.Notes = len(hits), c.notes
-		ranked := rank(hits, c.leaves)
+		ranked := make([]ranking, len(hits))
+		if len(c.leaves) > 0 {
+			if err := c.rank(hits, ranked, worthRanking(hits)); err != nil {
+				return err
+			}
+		}
 		results := group(hits, ranked)
 		out.Results = len(results)
 		if out.Facets, err = c.facets(results, hits); err != nil {
@@ -145,7 +150,11 @@ func (s *Service) Find(ctx context.Context, who policy.Subject, r Request) (Resu
 		out.Pages = max(1, (len(results)+PageSize-1)/PageSize)
 		out.Page = min(out.Page, out.Pages)
 		begin := (out.Page - 1) * PageSize
-		for _, g := range results[begin:min(len(results), begin+PageSize)] {
+		page := results[begin:min(len(results), begin+PageSize)]
+		if err := c.snippets(hits, ranked, page); err != nil {
+			return err
+		}
+		for _, g := range page {
 			out.List = append(out.List, g.result(hits, ranked, c.leaves))
 		}
 		if err := c.label(out.List); err != nil {
@@ -180,6 +189,7 @@ func heads(fields []string) store.Condition {
 type ranking struct {
 	score float64
 	spans []language.Span
+	read  bool // its text is there
 }
 
 // weight of kinds: what names or describes a thing comes before what mentions it.
@@ -187,56 +197,103 @@ var weight = map[string]float64{
 	store.DocItem: 1.1, store.DocEntity: 1.5, store.DocNote: 1.15, store.DocClaim: 1.25, store.DocPassage: 1.1, store.DocTranscript: 1, store.DocOCR: 0.9,
 }
 
-// rank values each hit as BM25 does, by the hits themselves: how rare a word is is counted among what the reader may see and found, and
-// among nothing else. Words as they were written count more than other forms, and those more than what only sounds alike.
-func rank(hits []store.Hit, leaves []leaf) []ranking {
-	out := make([]ranking, len(hits))
-	if len(leaves) == 0 {
-		return out
+// MostRanked is how many hits are valued by their words. The others follow them, newest first.
+const MostRanked = 1000
+
+// worthRanking chooses the hits that are valued: what people said or named comes before what was merely heard and read off, and the newer
+// before the older.
+func worthRanking(hits []store.Hit) []int {
+	out := make([]int, 0, min(len(hits), MostRanked))
+	for _, bulk := range []bool{false, true} {
+		for i, h := range hits {
+			if len(out) == MostRanked {
+				return out
+			}
+			if (h.Kind == store.DocTranscript || h.Kind == store.DocOCR) == bulk {
+				out = append(out, i)
+			}
+		}
 	}
-	type count struct{ tf []float64 }
-	counts := make([]count, len(hits))
-	lengths := make([]float64, len(hits))
-	df := make([]float64, len(leaves))
-	var total float64
-	m := newMatcher(leaves)
+	return out
+}
+
+// read loads the texts of chosen hits and gives where the words are, how often, and how long each text is.
+func (c *compiler) read(hits []store.Hit, ranked []ranking, chosen []int) (counts [][]float64, lengths []float64, err error) {
+	wanted := make([]*store.Hit, len(chosen))
+	for k, i := range chosen {
+		wanted[k] = &hits[i]
+	}
+	if err := c.tx.SearchTexts(c.ctx, wanted); err != nil {
+		return nil, nil, err
+	}
+	counts, lengths = make([][]float64, len(chosen)), make([]float64, len(chosen))
+	m := newMatcher(c.leaves)
 	var wait sync.WaitGroup
-	share := max(64, (len(hits)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
-	for from := 0; from < len(hits); from += share {
+	share := max(64, (len(chosen)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for from := 0; from < len(chosen); from += share {
 		wait.Go(func() {
-			for i := from; i < min(from+share, len(hits)); i++ {
-				tf, spans, n := m.count(hits[i].Text)
-				counts[i], out[i].spans, lengths[i] = count{tf}, spans, float64(n)
+			for k := from; k < min(from+share, len(chosen)); k++ {
+				r := &ranked[chosen[k]]
+				var n int
+				counts[k], r.spans, n = m.count(wanted[k].Text)
+				lengths[k], r.read = float64(n), true
 			}
 		})
 	}
 	wait.Wait()
-	for i := range hits {
-		total += lengths[i]
-		for j, f := range counts[i].tf {
+	return counts, lengths, nil
+}
+
+// rank values chosen hits as BM25 does, by these hits themselves: how rare a word is is counted among what the reader may see and found,
+// and among nothing else. Words as they were written count more than other forms, and those more than what only sounds alike.
+func (c *compiler) rank(hits []store.Hit, ranked []ranking, chosen []int) error {
+	counts, lengths, err := c.read(hits, ranked, chosen)
+	if err != nil {
+		return err
+	}
+	df := make([]float64, len(c.leaves))
+	var total float64
+	for k := range chosen {
+		total += lengths[k]
+		for j, f := range counts[k] {
 			if f > 0 {
 				df[j]++
 			}
 		}
 	}
 	const k1, b = 1.2, 0.6
-	mean := max(1, total/float64(max(1, len(hits))))
-	for i, h := range hits {
+	all := float64(len(chosen))
+	mean := max(1, total/max(1, all))
+	for k, i := range chosen {
 		var sum float64
-		for j, f := range counts[i].tf {
+		for j, f := range counts[k] {
 			if f == 0 {
 				continue
 			}
-			idf := math.Log(1 + (float64(len(hits))-df[j]+0.5)/(df[j]+0.5))
-			sum += (idf + 0.2) * f * (k1 + 1) / (f + k1*(1-b+b*lengths[i]/mean))
+			idf := math.Log(1 + (all-df[j]+0.5)/(df[j]+0.5))
+			sum += (idf + 0.2) * f * (k1 + 1) / (f + k1*(1-b+b*lengths[k]/mean))
 		}
-		sum *= weight[h.Kind]
-		if h.Name {
+		sum *= weight[hits[i].Kind]
+		if hits[i].Name {
 			sum *= 1.5
 		}
-		out[i].score = sum
+		ranked[i].score = sum
 	}
-	return out
+	return nil
+}
+
+// snippets sees to it that the texts which a page may show are there.
+func (c *compiler) snippets(hits []store.Hit, ranked []ranking, page []*grouped) error {
+	var missing []int
+	for _, g := range page {
+		for _, i := range g.best(ranked) {
+			if !ranked[i].read {
+				missing = append(missing, i)
+			}
+		}
+	}
+	_, _, err := c.read(hits, ranked, missing)
+	return err
 }
 
 // matcher counts what was looked for in a text.
@@ -429,6 +486,13 @@ func arrange(results []*grouped, order string) {
 
 const mostSnippets = 4
 
+// best gives the hits whose texts are shown.
+func (g *grouped) best(ranked []ranking) []int {
+	best := slices.Clone(g.hits)
+	slices.SortStableFunc(best, func(a, b int) int { return cmp.Compare(ranked[b].score, ranked[a].score) })
+	return best[:min(len(best), mostSnippets)]
+}
+
 func (g *grouped) result(hits []store.Hit, ranked []ranking, leaves []leaf) Result {
 	h := hits[g.hits[0]]
 	r := Result{At: g.at, Hits: len(g.hits), score: g.score}
@@ -437,11 +501,8 @@ func (g *grouped) result(hits []store.Hit, ranked []ranking, leaves []leaf) Resu
 	} else {
 		r.Item, r.Reference, r.Accession, r.ItemKind, r.Camera, r.Difficulty = h.Item, h.Reference, h.Accession, h.ItemKind, h.Camera, h.Difficulty
 	}
-	best := slices.Clone(g.hits)
-	slices.SortStableFunc(best, func(a, b int) int { return cmp.Compare(ranked[b].score, ranked[a].score) })
-	best = best[:min(len(best), mostSnippets)]
 	seen := map[string]bool{}
-	for _, i := range best {
+	for _, i := range g.best(ranked) {
 		h := hits[i]
 		if key := h.Kind + " " + h.Ref; seen[key] { // parts of one document
 			continue

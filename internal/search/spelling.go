@@ -81,13 +81,13 @@ func stemsOf(tokens []language.Token) []string {
 	return out
 }
 
-// visible gives the newest document that a reader may see and that meets a condition, nil if there is none.
+// visible gives the newest document that a reader may see and that meets a condition, with its text, nil if there is none.
 func (c *compiler) visible(cond store.Condition) (*store.Hit, error) {
 	hits, err := c.tx.Search(c.ctx, c.scope, cond, 1)
 	if err != nil || len(hits) == 0 {
 		return nil, err
 	}
-	return &hits[0], nil
+	return &hits[0], c.tx.SearchTexts(c.ctx, []*store.Hit{&hits[0]})
 }
 
 // nearest gives spellings within two wrong letters (one in short words), nearest first, as they stand in documents that the reader may see.

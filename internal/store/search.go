@@ -83,6 +83,7 @@ type docRow struct {
 	name                       bool
 	analyzer                   int
 	text                       string
+	placed                     *placed // where it was made beforehand: see analyse
 }
 
 const docColumns = `n, kind, ref, part, accession_no, item_no, entity_id, claim_id, compartment, at, from_us, to_us, lang, name, analyzer`
@@ -101,8 +102,9 @@ func scanDocRow(s scanner) (r docRow, err error) {
 
 // same says whether nothing that is indexed differs.
 func (r docRow) same(o docRow) bool {
-	o.n = r.n
-	return r == o
+	return r.kind == o.kind && r.part == o.part && r.ref == o.ref && r.accession == o.accession && r.item == o.item && r.entity == o.entity &&
+		r.claim == o.claim && r.compartment == o.compartment && r.at == o.at && r.from == o.from && r.to == o.to && r.lang == o.lang &&
+		r.name == o.name && r.analyzer == o.analyzer && r.text == o.text
 }
 
 // Marks stand among the words of a document and say where it belongs, so that a scope narrows within the index. No word can look like one.
@@ -127,118 +129,127 @@ func (r docRow) marks() (out []string) {
 	return append(out, markNoEntity)
 }
 
-// placed are the words of a part by position, and its marks after them.
+// placed are the words of a part as an engine takes them.
 type placed struct {
-	words []string // stems of one position are joined by |; empty: none that is kept
-	marks []string
+	text   string // without marks
+	stems  []string
+	length int // positions
 }
 
-func (r docRow) place() placed {
-	p := placed{marks: r.marks(), words: make([]string, 0, len(r.text)/10)}
-	var same map[string]int
-	if len(r.text) > 2*mostSame { // fewer words than places that are kept
-		same = map[string]int{}
+// marked adds marks two positions on, out of reach of every phrase.
+func (p *placed) marked(r docRow, sqlite bool) string {
+	if sqlite {
+		return p.text + "= " + strings.Join(r.marks(), "|")
 	}
-	for t := range language.Each(r.text) {
-		for t.Pos >= len(p.words) {
-			p.words = append(p.words, "")
+	var b strings.Builder
+	b.WriteString(p.text)
+	for _, m := range r.marks() {
+		b.WriteString(" " + quoteLexeme(m) + ":" + strconv.Itoa(p.length+2))
+	}
+	return b.String()
+}
+
+// place reduces the words of a part, if that was not done beforehand.
+func (r docRow) place(sqlite bool) *placed {
+	if r.placed != nil {
+		return r.placed
+	}
+	return place(r.text, sqlite)
+}
+
+func place(text string, sqlite bool) *placed {
+	words := make([]string, 0, len(text)/10) // stems of one position are joined by |; empty: none that is kept
+	at := map[string][]int{}
+	var order []string
+	for t := range language.Each(text) {
+		for t.Pos >= len(words) {
+			words = append(words, "")
 		}
-		if same != nil {
-			if same[t.Stem]++; same[t.Stem] > mostSame {
-				continue
+		places := at[t.Stem]
+		if places == nil {
+			order = append(order, t.Stem)
+		}
+		if n := len(places); n >= mostSame || n > 0 && places[n-1] == t.Pos+1 {
+			continue
+		}
+		at[t.Stem] = append(places, t.Pos+1)
+		if w := words[t.Pos]; w == "" {
+			words[t.Pos] = t.Stem
+		} else {
+			words[t.Pos] = w + "|" + t.Stem
+		}
+	}
+	p := &placed{stems: order, length: len(words)}
+	var b strings.Builder
+	if sqlite {
+		// For our tokenizer: a space between positions, | between the words of one.
+		b.Grow(len(text) + 16)
+		for _, w := range words {
+			if w == "" {
+				w = "="
+			}
+			b.WriteString(w)
+			b.WriteByte(' ')
+		}
+	} else {
+		// A tsvector.
+		for _, s := range order {
+			b.WriteString(" " + quoteLexeme(s) + ":")
+			for i, pos := range at[s] {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				b.WriteString(strconv.Itoa(pos))
 			}
 		}
-		if w := p.words[t.Pos]; w == "" {
-			p.words[t.Pos] = t.Stem
-		} else {
-			p.words[t.Pos] = w + "|" + t.Stem
-		}
 	}
+	p.text = b.String()
 	return p
 }
 
 // placeAll reduces the words of many parts on every core.
-func placeAll(rows []docRow) []placed {
-	out := make([]placed, len(rows))
+func placeAll(rows []docRow, sqlite bool) {
+	spread(len(rows), func(i int) { rows[i].placed = rows[i].place(sqlite) }).Wait()
+}
+
+// spread begins to do something for each of many, on every core.
+func spread(n int, do func(i int)) *sync.WaitGroup {
 	var wait sync.WaitGroup
-	share := max(32, (len(rows)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
-	for from := 0; from < len(rows); from += share {
+	share := max(32, (n+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for from := 0; from < n; from += share {
 		wait.Go(func() {
-			for i := from; i < min(from+share, len(rows)); i++ {
-				out[i] = rows[i].place()
+			for i := from; i < min(from+share, n); i++ {
+				do(i)
 			}
 		})
 	}
-	wait.Wait()
-	return out
+	return &wait
 }
 
-// stems gives each word once.
-func (p placed) stems() []string {
-	seen := make(map[string]bool, len(p.words))
-	out := make([]string, 0, len(p.words))
-	for _, w := range p.words {
-		for s := range strings.SplitSeq(w, "|") {
-			if s != "" && !seen[s] {
-				seen[s] = true
-				out = append(out, s)
-			}
-		}
-	}
-	return out
+// analysed are the parts of a document and their reduced words.
+type analysed struct {
+	parts []string
+	words []*placed // nil: not made beforehand
 }
 
-// spaced writes the words for the tokenizer of SQLite: a space between positions, | between the words of one. Marks stand two positions
-// on, out of reach of every phrase.
-func (p placed) spaced() string {
-	var b strings.Builder
-	for _, w := range p.words {
-		if w == "" {
-			w = "="
-		}
-		b.WriteString(w)
-		b.WriteByte(' ')
-	}
-	b.WriteString("= ")
-	b.WriteString(strings.Join(p.marks, "|"))
-	return b.String()
-}
+// fewDocs are not worth beginning beforehand: one that has not changed would be reduced for nothing.
+const fewDocs = 100
 
-// vector writes the words as a tsvector of PostgreSQL.
-func (p placed) vector() string {
-	at := map[string][]int{}
-	order := make([]string, 0, len(p.words))
-	put := func(s string, pos int) {
-		if _, ok := at[s]; !ok {
-			order = append(order, s)
-		}
-		if l := at[s]; len(l) == 0 || l[len(l)-1] != pos {
-			at[s] = append(at[s], pos)
-		}
-	}
-	for i, w := range p.words {
-		for s := range strings.SplitSeq(w, "|") {
-			if s != "" {
-				put(s, i+1)
+// analyse begins to reduce documents, beside what the database does meanwhile, and gives the way to wait for them.
+func analyse(docs []Doc, sqlite bool) func() []analysed {
+	out := make([]analysed, len(docs))
+	wait := spread(len(docs), func(i int) {
+		a := analysed{parts: parts(clean(docs[i].Text))}
+		if len(docs) >= fewDocs {
+			for _, t := range a.parts {
+				a.words = append(a.words, place(t, sqlite))
 			}
+		} else {
+			a.words = make([]*placed, len(a.parts))
 		}
-	}
-	for _, m := range p.marks {
-		put(m, len(p.words)+2)
-	}
-	var b strings.Builder
-	for _, s := range order {
-		b.WriteString(" '")
-		b.WriteString(strings.ReplaceAll(s, "'", "''"))
-		b.WriteString("':")
-		for i, pos := range at[s] {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(strconv.Itoa(pos))
-		}
-	}
-	return b.String()
+		out[i] = a
+	})
+	return func() []analysed { wait.Wait(); return out }
 }
 
 // parts cuts a long text where words end.
@@ -282,20 +293,32 @@ func clean(text string) string {
 // IndexDocs adds documents or puts them in the place of those with the same Kind and Ref. A document without words is kept too, so that it
 // can be listed. archive.ErrNotFound if an item is not there, archive.ErrConflict if it is erased, archive.ErrInvalid.
 func (tx *Tx) IndexDocs(ctx context.Context, docs ...Doc) error {
-	for chunk := range slices.Chunk(docs, 2000) {
-		if err := tx.indexDocs(ctx, chunk); err != nil {
+	const chunk = 2000
+	ready := analyse(docs[:min(chunk, len(docs))], tx.db.sqlite != nil)
+	var words [][]any
+	for from := 0; from < len(docs); from += chunk {
+		to := min(from+chunk, len(docs))
+		next := analyse(docs[to:min(to+chunk, len(docs))], tx.db.sqlite != nil)
+		if err := tx.indexDocs(ctx, docs[from:to], ready, &words); err != nil {
+			next() // nothing goes on behind the caller's back
 			return fmt.Errorf("index documents: %w", err)
 		}
+		ready = next
+	}
+	if err := tx.addWords(ctx, words); err != nil {
+		return fmt.Errorf("index documents: %w", err)
 	}
 	return nil
 }
 
-func (tx *Tx) indexDocs(ctx context.Context, docs []Doc) error {
+// indexDocs leaves the words that are still to be added behind, together with those that were left before.
+func (tx *Tx) indexDocs(ctx context.Context, docs []Doc, ready func() []analysed, words *[][]any) error {
 	type key struct {
 		kind, part int
 		ref        string
 	}
 	numbers, err := tx.numbersOf(ctx, docs)
+	texts := ready()
 	if err != nil {
 		return err
 	}
@@ -303,7 +326,7 @@ func (tx *Tx) indexDocs(ctx context.Context, docs []Doc) error {
 	byKey := map[key]int{}
 	var refs []string
 	kinds := map[string][]int{}
-	for _, d := range docs {
+	for n, d := range docs {
 		kind, err := d.check()
 		if err != nil {
 			return err
@@ -320,8 +343,8 @@ func (tx *Tx) indexDocs(ctx context.Context, docs []Doc) error {
 		if d.Item != "" {
 			r.accession, r.item = numbers[d.Item][0], numbers[d.Item][1]
 		}
-		for i, t := range parts(clean(d.Text)) {
-			r.part, r.text = i, t
+		for i, t := range texts[n].parts {
+			r.part, r.text, r.placed = i, t, texts[n].words[i]
 			k := key{kind, i, d.Ref}
 			if at, twice := byKey[k]; twice {
 				fresh[at] = r
@@ -359,10 +382,7 @@ func (tx *Tx) indexDocs(ctx context.Context, docs []Doc) error {
 			added = append(added, r)
 		}
 	}
-	if err := tx.addDocRows(ctx, gone, added); err != nil {
-		return err
-	}
-	return nil
+	return tx.addDocRows(ctx, gone, added, words)
 }
 
 // numbersOf gives accession number and number of the items that documents belong to, and holds the items against being erased beside.
@@ -425,21 +445,28 @@ func (tx *Tx) docRows(ctx context.Context, column string, values []any) (out []d
 	return out, nil
 }
 
-// addDocRows takes rows out and puts others in. Rows that have a number keep it.
-func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow) error {
+// addDocRows takes rows out and puts others in, all but their words, which it leaves behind. Rows that have a number keep it.
+func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow, words *[][]any) error {
 	kept := map[string]bool{} // words that the new rows have, which need not be looked for
 	var missing int
-	spots := placeAll(added)
-	for i, r := range added {
-		for _, s := range spots[i].stems() {
+	placeAll(added, tx.db.sqlite != nil)
+	for _, r := range added {
+		for _, s := range r.placed.stems {
 			kept[s] = true
 		}
 		if r.n == 0 {
 			missing++
 		}
 	}
-	if err := tx.takeOut(ctx, gone, kept); err != nil {
-		return err
+	if len(gone) > 0 {
+		// Which words no document has any more is asked of the index, so it must be whole.
+		if err := tx.addWords(ctx, *words); err != nil {
+			return err
+		}
+		*words = nil
+		if err := tx.takeOut(ctx, gone, kept); err != nil {
+			return err
+		}
 	}
 	if len(added) == 0 {
 		return nil
@@ -448,17 +475,13 @@ func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow) error {
 	if err != nil {
 		return err
 	}
-	var rows, texts, index, names [][]any
-	for i, r := range added {
+	var rows, texts, names [][]any
+	for _, r := range added {
 		if r.n == 0 {
 			r.n, numbers = numbers[0], numbers[1:]
 		}
 		rows, texts = append(rows, r.row()), append(texts, []any{r.n, r.text})
-		if tx.db.sqlite != nil {
-			index = append(index, []any{r.n, spots[i].spaced()})
-		} else {
-			index = append(index, []any{r.n, spots[i].vector()})
-		}
+		*words = append(*words, []any{r.n, r.placed.marked(r, tx.db.sqlite != nil)})
 		if r.name {
 			for _, k := range language.NameKeys(r.text) {
 				names = append(names, []any{k, r.n})
@@ -474,10 +497,7 @@ func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow) error {
 	if err := tx.insert(ctx, "search_name", "name_key, n", names); err != nil {
 		return err
 	}
-	if err := tx.addTerms(ctx, kept); err != nil {
-		return err
-	}
-	return tx.addWords(ctx, index)
+	return tx.addTerms(ctx, kept)
 }
 
 // addWords puts rows of number and words into the index of words. On SQLite one by one and last: FTS5 collects words in memory, and a
@@ -624,14 +644,14 @@ func (tx *Tx) takeOut(ctx context.Context, gone []docRow, kept map[string]bool) 
 			anew = true
 			continue
 		}
-		spot := r.place()
-		for _, s := range spot.stems() {
+		spot := r.place(tx.db.sqlite != nil)
+		for _, s := range spot.stems {
 			if !kept[s] {
 				terms[s] = true
 			}
 		}
 		if tx.db.sqlite != nil {
-			if _, err := tx.exec(ctx, `INSERT INTO search_index (search_index, rowid, tokens) VALUES ('delete', $1, $2)`, r.n, spot.spaced()); err != nil {
+			if _, err := tx.exec(ctx, `INSERT INTO search_index (search_index, rowid, tokens) VALUES ('delete', $1, $2)`, r.n, spot.marked(r, true)); err != nil {
 				return err
 			}
 		}
@@ -721,17 +741,12 @@ func (tx *Tx) reindex(ctx context.Context, report func(done int64)) error {
 		after = rows[len(rows)-1].n
 		var index, names [][]any
 		terms := map[string]bool{}
-		spots := placeAll(rows)
-		for i, r := range rows {
-			spot := spots[i]
-			for _, s := range spot.stems() {
+		placeAll(rows, tx.db.sqlite != nil)
+		for _, r := range rows {
+			for _, s := range r.placed.stems {
 				terms[s] = true
 			}
-			if tx.db.sqlite != nil {
-				index = append(index, []any{r.n, spot.spaced()})
-			} else {
-				index = append(index, []any{r.n, spot.vector()})
-			}
+			index = append(index, []any{r.n, r.placed.marked(r, tx.db.sqlite != nil)})
 			if r.name {
 				for _, k := range language.NameKeys(r.text) {
 					names = append(names, []any{k, r.n})

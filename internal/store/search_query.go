@@ -71,7 +71,7 @@ type Hit struct {
 	From, To   time.Duration
 	Lang       string
 	Name       bool
-	Text       string // of the part that was found
+	Text       string // of the part that was found; only of those asked for by SearchTexts
 }
 
 // Search gives the newest documents within a scope that meet a condition, newest first by the order in which they were added, up to limit.
@@ -87,7 +87,7 @@ func (tx *Tx) Search(ctx context.Context, s archive.Scope, c Condition, limit in
 	p, err := tx.searchQuery(ctx, s, c, accessions, func(p *part) {
 		p.add(`SELECT d.n, d.kind, d.ref, COALESCE(i.id, ''), COALESCE(i.accession_id, ''), d.accession_no, d.item_no, COALESCE(i.kind, ''), COALESCE(i.camera, ''),
 			COALESCE(i.difficulty, -1), d.entity_id, COALESCE(e.kind, ''), COALESCE(e.code, ''), d.claim_id, COALESCE(c.property, ''), COALESCE(c.certainty, ''),
-			CASE WHEN i.id IS NOT NULL THEN COALESCE(i.recorded_at, 0) WHEN c.earliest IS NOT NULL THEN c.earliest ELSE d.at END, d.from_us, d.to_us, d.lang, d.name, ` + textOfDoc)
+			CASE WHEN i.id IS NOT NULL THEN COALESCE(i.recorded_at, 0) WHEN c.earliest IS NOT NULL THEN c.earliest ELSE d.at END, d.from_us, d.to_us, d.lang, d.name, ''`)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
@@ -98,6 +98,36 @@ func (tx *Tx) Search(ctx context.Context, s archive.Scope, c Condition, limit in
 		return nil, fmt.Errorf("search: %w", err)
 	}
 	return hits, nil
+}
+
+// SearchTexts adds the texts of hits of the same transaction, which are the reader's to see.
+func (tx *Tx) SearchTexts(ctx context.Context, hits []*Hit) error {
+	type row struct {
+		n    int64
+		text string
+	}
+	for chunk := range slices.Chunk(hits, 250) {
+		byNumber := make(map[int64]*Hit, len(chunk))
+		numbers := make([]int64, 0, len(chunk))
+		for _, h := range chunk {
+			byNumber[h.N] = h
+			numbers = append(numbers, h.N)
+		}
+		p := &part{}
+		p.add(`SELECT n, text FROM search_text WHERE 1 = 1`)
+		in(p, "n", numbers)
+		found, err := all(ctx, tx, func(s scanner) (r row, err error) {
+			err = s.Scan(&r.n, &r.text)
+			return r, err
+		}, p.text.String(), p.args...)
+		if err != nil {
+			return fmt.Errorf("texts of hits: %w", err)
+		}
+		for _, r := range found {
+			byNumber[r.n].Text = r.text
+		}
+	}
+	return nil
 }
 
 func scanHit(s scanner) (h Hit, err error) {

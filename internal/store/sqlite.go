@@ -27,6 +27,7 @@ const (
 	readers     = 3
 	writerCache = 32 << 10 // KiB; with the readers 56 MiB, under the 64 that the program allows itself
 	readerCache = 8 << 10  // KiB each
+	walPages    = 8192     // 32 MiB: a page that many transactions change goes into the database once, not with each of them
 	busyFor     = 10 * time.Second
 	pageSize    = 4096
 )
@@ -143,7 +144,7 @@ func connect(key []byte, cache int, create, readOnly bool) func(*sqlite3.Conn) e
 		}
 		text := fmt.Sprintf(`PRAGMA synchronous=full; PRAGMA temp_store=memory; PRAGMA cache_size=-%d;
 			PRAGMA foreign_keys=on; PRAGMA recursive_triggers=on; PRAGMA cell_size_check=on; PRAGMA trusted_schema=off;
-			PRAGMA secure_delete=on`, cache) // what was erased is overwritten in the pages it leaves
+			PRAGMA secure_delete=on; PRAGMA wal_autocheckpoint=%d`, cache, walPages) // what was erased is overwritten in the pages it leaves
 		if readOnly {
 			text += `; PRAGMA query_only=on`
 		}
