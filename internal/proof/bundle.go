@@ -32,7 +32,7 @@ type Bundle struct {
 // checkpoint contains it yet.
 func (s *Service) ScopeBundle(ctx context.Context, who policy.Subject, id string) (Bundle, error) {
 	fail := func(err error) (Bundle, error) { return Bundle{}, fmt.Errorf("prove scope: %w", err) }
-	if err := publisher(who); err != nil {
+	if err := releaser(who); err != nil {
 		return fail(err)
 	}
 	out, err := s.build(ctx, func(b *builder) error {
@@ -65,7 +65,7 @@ func (s *Service) ScopeBundle(ctx context.Context, who policy.Subject, id string
 // was cut from has been erased since: what was written before stays as good as it was, but nothing can be proved anew.
 func (s *Service) ClipBundle(ctx context.Context, who policy.Subject, id string) (Bundle, error) {
 	fail := func(err error) (Bundle, error) { return Bundle{}, fmt.Errorf("prove clip: %w", err) }
-	if err := publisher(who); err != nil {
+	if err := releaser(who); err != nil {
 		return fail(err)
 	}
 	if err := archive.CheckID(archive.PrefixClip, id); err != nil {
@@ -148,7 +148,7 @@ func (s *Service) ItemBundle(ctx context.Context, who policy.Subject, r ItemProo
 	}
 	var it archive.Item
 	out, err := s.build(ctx, func(b *builder) (err error) {
-		if it, err = s.item(b.ctx, b.tx, who, r.Item); err != nil {
+		if it, err = s.item(b.ctx, b.tx, who, policy.Extract, r.Item); err != nil {
 			return err
 		}
 		seal, err := b.tx.ItemSeal(b.ctx, it.ID)
@@ -205,7 +205,7 @@ func (s *Service) ItemBundle(ctx context.Context, who policy.Subject, r ItemProo
 		if _, err := tx.Head(ctx, true); err != nil {
 			return fmt.Errorf("lock the custody record: %w", err)
 		}
-		if _, err := s.item(ctx, tx, who, it.ID); err != nil {
+		if _, err := s.item(ctx, tx, who, policy.Extract, it.ID); err != nil {
 			return err
 		}
 		_, err := s.o.Custody.Record(ctx, tx, archive.Event{

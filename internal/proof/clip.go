@@ -3,7 +3,6 @@ package proof
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 
 	"zapis/internal/archive"
 	"zapis/internal/commit"
-	"zapis/internal/custody"
 	"zapis/internal/media"
 	"zapis/internal/policy"
 	"zapis/internal/store"
@@ -34,6 +32,14 @@ var ErrTooWide = errors.New("cut reads too much of an item")
 type CutOf struct {
 	Item     string // identifier or reference
 	From, To time.Duration
+}
+
+// within says whether cut i lies within its item. What a container says of its length is a second off at times.
+func (c CutOf) within(i int, it archive.Item) error {
+	if c.From < 0 || c.To <= c.From || it.Duration > 0 && c.To > it.Duration+time.Second {
+		return archive.Explain(fmt.Errorf("cut %d: %w: it does not lie within the item", i, archive.ErrInvalid), "A cut does not lie within its item.", "")
+	}
+	return nil
 }
 
 // MakeClip is what to cut.
@@ -82,23 +88,14 @@ func (s *Service) MakeClip(ctx context.Context, who policy.Subject, r MakeClip) 
 	}
 	var sources []*source
 	var of []int // the source of each cut
-	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
-		sources, of = nil, nil
+	err = s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		if _, err := publicLog(ctx, tx); err != nil {
 			return err
 		}
-		for _, c := range r.Cuts {
-			src, err := s.source(ctx, tx, who, c.Item)
-			if err != nil {
-				return err
-			}
-			at := slices.IndexFunc(sources, func(o *source) bool { return o.item.ID == src.item.ID })
-			if at < 0 {
-				at, sources = len(sources), append(sources, src)
-			}
-			of = append(of, at)
+		if sources, of, err = s.sources(ctx, tx, who, policy.Extract, r.Cuts); err != nil {
+			return err
 		}
-		_, err := chooseScope(ctx, tx, r.Scope, sources) // refused before anything is rendered
+		_, err = chooseScope(ctx, tx, r.Scope, sources) // refused before anything is rendered
 		return err
 	})
 	if err != nil {
@@ -125,8 +122,15 @@ func (s *Service) MakeClip(ctx context.Context, who policy.Subject, r MakeClip) 
 	}
 	var out Clip
 	id := s.o.NewID(archive.PrefixClip)
+	object.Envelope = commit.Envelope
+	st := StateClip{
+		Object: object, Milliseconds: int64(math.Round(made.Duration * 1000)), Cuts: r.Cuts, Scope: r.Scope, Reason: reason,
+		Recipe: media.RecipeClip, Tool: made.Report.Tool,
+	}
 	err = s.o.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		out, err = s.state(ctx, tx, who, r, reason, id, sources, of, object, made, commit)
+		out, err = s.state(ctx, tx, who, policy.Extract, st, id, sources, of, func(tx *store.Tx, _ Clip) error {
+			return tx.AddCommit(ctx, commit, store.ObjectClip)
+		})
 		return err
 	})
 	if err != nil {
@@ -136,9 +140,25 @@ func (s *Service) MakeClip(ctx context.Context, who policy.Subject, r MakeClip) 
 	return out, nil
 }
 
+// sources finds the items of cuts, each once, and which of them each cut is of.
+func (s *Service) sources(ctx context.Context, tx *store.Tx, who policy.Subject, a policy.Action, cuts []CutOf) (sources []*source, of []int, err error) {
+	for _, c := range cuts {
+		src, err := s.source(ctx, tx, who, a, c.Item)
+		if err != nil {
+			return nil, nil, err
+		}
+		at := slices.IndexFunc(sources, func(o *source) bool { return o.item.ID == src.item.ID })
+		if at < 0 {
+			at, sources = len(sources), append(sources, src)
+		}
+		of = append(of, at)
+	}
+	return sources, of, nil
+}
+
 // source finds an item and what is committed about it.
-func (s *Service) source(ctx context.Context, tx *store.Tx, who policy.Subject, name string) (*source, error) {
-	it, err := s.item(ctx, tx, who, name)
+func (s *Service) source(ctx context.Context, tx *store.Tx, who policy.Subject, a policy.Action, name string) (*source, error) {
+	it, err := s.item(ctx, tx, who, a, name)
 	if err != nil {
 		return nil, err
 	}
@@ -165,8 +185,8 @@ func (s *Service) source(ctx context.Context, tx *store.Tx, who policy.Subject, 
 	return src, err
 }
 
-// item finds an item by identifier or reference and asks whether it may be opened.
-func (s *Service) item(ctx context.Context, tx *store.Tx, who policy.Subject, name string) (it archive.Item, err error) {
+// item finds an item by identifier or reference and asks whether a may be done to it.
+func (s *Service) item(ctx context.Context, tx *store.Tx, who policy.Subject, a policy.Action, name string) (it archive.Item, err error) {
 	if strings.HasPrefix(name, "Z") {
 		it, err = tx.ItemByReference(ctx, policy.ScopeOf(who), name)
 	} else if err = archive.CheckID(archive.PrefixItem, name); err == nil {
@@ -175,7 +195,7 @@ func (s *Service) item(ctx context.Context, tx *store.Tx, who policy.Subject, na
 	if err != nil {
 		return it, fmt.Errorf("find item: %w", err)
 	}
-	if err := policy.Decide(who, policy.Extract, policy.ItemObject(it)).Err(); err != nil {
+	if err := policy.Decide(who, a, policy.ItemObject(it)).Err(); err != nil {
 		return it, fmt.Errorf("item %s: %w", it.ID, err)
 	}
 	return it, nil
@@ -288,8 +308,8 @@ func (s *Service) render(ctx context.Context, tools Media, sources []*source, of
 			}
 			probed[of[i]] = true
 		}
-		if c.From < 0 || c.To <= c.From || it.Duration > 0 && c.To > it.Duration+time.Second {
-			return vault.Object{}, made, nil, archive.Explain(fmt.Errorf("cut %d: %w: it does not lie within the item", i, archive.ErrInvalid), "A cut does not lie within its item.", "")
+		if err := c.within(i, it); err != nil {
+			return vault.Object{}, made, nil, err
 		}
 		cuts[i] = media.Cut{Source: o, Probe: probes[of[i]], From: c.From, To: c.To}
 	}
@@ -378,113 +398,6 @@ func (src *source) segments() []verify.NamedSegment {
 	return out
 }
 
-// state writes the statement, the clip and the event.
-func (s *Service) state(ctx context.Context, tx *store.Tx, who policy.Subject, r MakeClip, reason, id string, sources []*source, of []int,
-	object vault.Object, made media.Clip, sealed vault.Commit) (out Clip, err error) {
-	// Two clips of one scope made at the same time must not get one number.
-	if _, err := tx.LogSize(ctx, true); err != nil {
-		return out, err
-	}
-	log, err := publicLog(ctx, tx)
-	if err != nil {
-		return out, err
-	}
-	for _, src := range sources {
-		// What was allowed before the rendering may no longer be, and what was sealed may have been erased.
-		again, err := s.source(ctx, tx, who, src.item.ID)
-		if err != nil {
-			return out, err
-		}
-		if again.place != src.place || again.root != src.root || again.seal.Whole != src.seal.Whole {
-			return out, fmt.Errorf("item %s: %w: it changed while the clip was made", src.item.ID, archive.ErrConflict)
-		}
-		if n := commit.SegmentCount(src.item.Size); int64(len(src.seal.Digests)) != 32*n || src.seal.SegmentSize != commit.SegmentSize {
-			return out, fmt.Errorf("item %s: %w: its segments are not as many as its size asks for", src.item.ID, archive.ErrIntegrity)
-		}
-	}
-	scope, err := chooseScope(ctx, tx, r.Scope, sources)
-	if err != nil {
-		return out, err
-	}
-	whole, err := parseScope(scope)
-	if err != nil {
-		return out, err
-	}
-	st := verify.ClipStatement{
-		Bytes: object.Size, Milliseconds: int64(math.Round(made.Duration * 1000)), SHA256: object.SHA256,
-		Number: 1, Origin: log.Origin, Scope: scope.SHA256, StatedOn: s.today(),
-	}
-	before, err := tx.Clips(ctx, scope.ID)
-	if err != nil {
-		return out, err
-	}
-	if n := len(before); n > 0 {
-		last, err := tx.Statement(ctx, before[n-1].Statement)
-		if err != nil {
-			return out, err
-		}
-		previous := verify.Hash(last.SHA256)
-		st.Number, st.Previous, st.ReleasedMS = before[n-1].Number+1, &previous, before[n-1].ReleasedMS
-	}
-	for i, c := range r.Cuts {
-		cut := verify.Cut{FromMS: c.From.Milliseconds(), ToMS: c.To.Milliseconds(), Source: of[i]}
-		if cut.ToMS <= cut.FromMS {
-			return out, fmt.Errorf("cut %d: %w: shorter than a millisecond", i, archive.ErrInvalid)
-		}
-		st.Cuts = append(st.Cuts, cut)
-		st.ReleasedMS += cut.ToMS - cut.FromMS
-	}
-	if st.ReleasedMS > whole.Milliseconds {
-		return out, archive.Explain(fmt.Errorf("%w: %d ms would be released of %d", archive.ErrInvalid, st.ReleasedMS, whole.Milliseconds), "More would be released than the scope says there is.", "State a scope that measures everything.")
-	}
-	segments := 0
-	for _, src := range sources {
-		named := src.segments()
-		segments += len(named)
-		st.Sources = append(st.Sources, verify.ClipSource{Accession: src.root, Item: src.place.Leaf, Segments: named})
-	}
-	body, err := st.Canonical()
-	if err != nil {
-		return out, err
-	}
-	salt, err := s.random()
-	if err != nil {
-		return out, err
-	}
-	now := s.now()
-	row := store.Statement{ID: s.o.NewID(archive.PrefixStatement), Kind: kindClip, Body: body, Salt: salt, SHA256: sha256.Sum256(body), CreatedAt: now, CreatedBy: who.Agent, Tick: -1, Place: -1}
-	clip := store.Clip{
-		ID: id, Statement: row.ID, Scope: scope.ID, Number: st.Number, ReleasedMS: st.ReleasedMS, Bytes: st.Bytes, Milliseconds: st.Milliseconds,
-		SHA256: st.SHA256, Object: archive.ObjectRef{Object: object.ID, Envelope: sealed.Envelope}, CreatedAt: now,
-	}
-	if err := tx.AddCommit(ctx, sealed, store.ObjectClip); err != nil {
-		return out, err
-	}
-	if err := tx.AddStatement(ctx, row); err != nil {
-		return out, err
-	}
-	if err := tx.AddClip(ctx, clip); err != nil {
-		return out, err
-	}
-	event := archive.Event{
-		Type: archive.EventDissemination, Agent: who.Agent, Outcome: archive.Success,
-		Detail: map[string]string{
-			"what": kindClip, "statement": hex.EncodeToString(row.SHA256[:]), "sha256": hex.EncodeToString(st.SHA256[:]), "size": decimal(st.Bytes), "clip": id,
-			"object": object.ID, "envelope": sealed.Envelope, "reason": reason, "cuts": decimal(int64(len(st.Cuts))),
-			"recipe": media.RecipeClip.Name, "recipe_version": decimal(int64(media.RecipeClip.Version)),
-			"derive_tool": made.Report.Tool.Name, "derive_tool_version": made.Report.Tool.Version,
-		},
-	}
-	for _, src := range sources {
-		event.Subjects = append(event.Subjects, archive.Subject{Role: custody.RoleSource, Kind: custody.KindItem, ID: src.item.ID})
-	}
-	event.Subjects = append(event.Subjects, archive.Subject{Role: custody.RoleOutcome, Kind: custody.KindObject, ID: object.ID})
-	if _, err := s.o.Custody.Record(ctx, tx, event); err != nil {
-		return out, err
-	}
-	return Clip{Clip: clip, Statement: st, SHA256: row.SHA256, Tick: -1, Segments: segments}, nil
-}
-
 // discard takes sealed bytes away that the catalogue will never name; where that is not certain they stay, and fsck names
 // them.
 func (s *Service) discard(ctx context.Context, id string, c vault.Commit, cause error) {
@@ -515,7 +428,7 @@ func (s *Service) discard(ctx context.Context, id string, c vault.Commit, cause 
 // and the error is archive.ErrIntegrity: the caller must throw them away.
 func (s *Service) WriteClip(ctx context.Context, who policy.Subject, id string, w io.Writer) error {
 	fail := func(err error) error { return fmt.Errorf("write clip %s: %w", id, err) }
-	if err := publisher(who); err != nil {
+	if err := releaser(who); err != nil {
 		return fmt.Errorf("write clip: %w", err)
 	}
 	if err := archive.CheckID(archive.PrefixClip, id); err != nil {
@@ -546,7 +459,7 @@ func (s *Service) WriteClip(ctx context.Context, who policy.Subject, id string, 
 
 // Clips gives the clips that were stated against a scope, or all of them, oldest first.
 func (s *Service) Clips(ctx context.Context, who policy.Subject, scope string) (out []Clip, err error) {
-	if err := publisher(who); err != nil {
+	if err := releaser(who); err != nil {
 		return nil, fmt.Errorf("list clips: %w", err)
 	}
 	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {

@@ -113,6 +113,14 @@ func publisher(who policy.Subject) error {
 	return nil
 }
 
+// releaser says whether somebody may see and give out the proofs of what was stated: they are for everybody, once it is out.
+func releaser(who policy.Subject) error {
+	if !policy.Could(who, policy.Publish) {
+		return archive.ErrForbidden
+	}
+	return nil
+}
+
 // maxReason is how long a reason may be, in bytes; the custody record keeps it for ever.
 const maxReason = 500
 

@@ -321,7 +321,7 @@ func rows(accession string, s Sealed) []store.AccessionPlace {
 
 // Scopes gives the scopes that were stated, oldest first.
 func (s *Service) Scopes(ctx context.Context, who policy.Subject) (out []Scope, err error) {
-	if err := publisher(who); err != nil {
+	if err := releaser(who); err != nil {
 		return nil, fmt.Errorf("list scopes: %w", err)
 	}
 	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
