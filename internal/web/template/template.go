@@ -30,7 +30,8 @@ var files embed.FS
 // Pages lists every page; each is page/NAME.html.
 var Pages = []string{
 	"accession", "accessions", "archive", "away", "copies", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "export", "facility",
-	"findings", "graph", "health", "identity", "import", "import_file", "incident", "incidents", "item", "jobs", "map", "me", "people", "person", "persons", "places", "proof",
+	"findings", "graph", "health", "identity", "import", "import_file", "incident", "incidents", "item", "jobs", "map", "match", "me", "people", "person", "persons", "places", "proof",
+	"release", "release-claims", "release-preview", "release-text", "release-withdraw", "releases",
 	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "timeline", "withdraw", "words",
 }
 
@@ -106,6 +107,7 @@ type drawn struct {
 // funcs are bound to one language; they are the whole vocabulary of the templates.
 //
 //	t KEY [NAME VALUE]…   the message; an unknown key stops the page
+//	tm PREFIX CODE VALUES the message PREFIX.CODE with the values of a map, for messages whose placeholders depend on the code; or the code
 //	tc PREFIX CODE        the message PREFIX.CODE, or the code itself: for codes that come from data
 //	num, bytes, rate      figures
 //	duration, clock       a time.Duration in words, as on a player
@@ -114,6 +116,7 @@ type drawn struct {
 //	languages             those of the workspace
 //	short                 the ends of a digest or identifier
 //	plain                 text from a file or its name, with invisible and turning characters written out
+//	written               the same for text of several lines
 //	asset, built          the address of a built file; whether there is one at all
 //	icon NAME             a picture from the sprite
 //	messages PREFIX…      messages for a script, as data
@@ -133,6 +136,17 @@ func funcs(c *locale.Catalogue, assets map[string]string) template.FuncMap {
 	}
 	return template.FuncMap{
 		"t": c.T,
+		"tm": func(prefix, code string, values map[string]any) (string, error) {
+			key := prefix + "." + code
+			if !c.Has(key) {
+				return code, nil
+			}
+			var kv []any
+			for name, v := range values {
+				kv = append(kv, name, v)
+			}
+			return c.T(key, kv...)
+		},
 		"tc": func(prefix, code string) (string, error) {
 			if key := prefix + "." + code; c.Has(key) {
 				return c.T(key)
@@ -172,6 +186,7 @@ func funcs(c *locale.Catalogue, assets map[string]string) template.FuncMap {
 		},
 		"circle":   func(i int) int { return 6 + 14*i }, // where the circles of a reach stand
 		"plain":    plain,
+		"written":  written,
 		"messages": c.Messages,
 		"b64":      base64.StdEncoding.EncodeToString,
 		"percent": func(part, whole int64) int64 {
@@ -211,11 +226,20 @@ func plain(s string) string {
 	return b.String()
 }
 
+// written is plain for text of several lines, whose lines stay.
+func written(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = plain(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Icons lists the pictures of the sprite. The build of the web part makes the sprite from this list
 // (web/icons.json), and a test holds the two together.
 var Icons = []string{
 	"archive", "accessions", "jobs", "health", "people", "me", "away", "look", "cover", "grey", "blur", "sound", "mute",
 	"play", "pause", "back", "on", "smaller", "larger", "grid", "list", "search", "check", "clock", "half", "flag",
 	"lock", "warn", "key", "out", "film", "audio", "image", "document", "unknown", "down", "received", "sealed",
-	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "incidents", "places", "persons", "map", "ties", "undo", "coverage", "testimonies", "import", "export",
+	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "incidents", "places", "persons", "map", "ties", "undo", "coverage", "testimonies", "import", "export", "releases",
 }
