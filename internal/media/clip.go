@@ -111,47 +111,57 @@ func (r *clipRun) close() {
 }
 
 func (r *clipRun) add(ctx context.Context, c Cut) error {
-	if err := refusal(c.Probe); err != nil {
-		return err
-	}
-	if c.From < 0 || c.To <= c.From || c.To > maxSeconds*time.Second {
-		return fmt.Errorf("%w: a cut ends after it begins", archive.ErrInvalid)
-	}
-	v, ok := c.Probe.Video()
-	if c.Probe.Kind != archive.KindVideo || !ok || v.Width <= 0 || v.Height <= 0 {
-		return fmt.Errorf("%w: kind %s", ErrNotMedia, c.Probe.Kind)
-	}
-	s, err := r.t.again(c.Source, c.Probe)
+	cut, err := r.t.openCut(ctx, c, r.o.Whole)
 	if err != nil {
 		return err
 	}
-	cut := clipCut{Cut: c, read: &recording{src: c.Source}, demux: s.demuxer, video: v}
-	if a, ok := c.Probe.Audio(); ok && a.Codec != "" && a.Codec != "unknown" && a.Codec != "none" && a.SampleRate > 0 && a.Channels > 0 {
-		cut.audio, cut.sounds, r.sound = a, true, true
-	}
-	if !r.o.Whole && !shiftedStart(c.Probe, v) {
-		if ranges, ok := window(c.Source, s, c.From, c.To); ok {
-			if cut.feed, err = r.t.inParts(ctx, cut.read, ranges); err != nil {
-				return err
-			}
-			cut.seek, r.narrow = true, true
-		}
-	}
-	if cut.feed == nil {
-		body := from(cut.read, s)
-		if streamed[s.demuxer] {
-			// Through a pipe the program stops reading where the cut ends, whatever the size.
-			cut.feed = piped(io.NewSectionReader(body, 0, body.Size()), "pipe")
-		} else if cut.feed, err = r.t.whole(ctx, cut.read, s); err != nil {
-			return err
-		}
-	}
+	r.sound = r.sound || cut.sounds
+	r.narrow = r.narrow || cut.seek
 	// Descriptors follow the order of the cuts.
 	n := strconv.Itoa(3 + len(r.cuts))
 	cut.feed.url = strings.TrimSuffix(cut.feed.url, "3") + n
 	r.cuts = append(r.cuts, cut)
 	r.length += (c.To - c.From).Seconds()
 	return nil
+}
+
+// openCut readies an original for a program that is to show a stretch of it: with only the bytes that its index names, unless whole.
+func (t *Tools) openCut(ctx context.Context, c Cut, whole bool) (clipCut, error) {
+	if err := refusal(c.Probe); err != nil {
+		return clipCut{}, err
+	}
+	if c.From < 0 || c.To <= c.From || c.To > maxSeconds*time.Second {
+		return clipCut{}, fmt.Errorf("%w: a cut ends after it begins", archive.ErrInvalid)
+	}
+	v, ok := c.Probe.Video()
+	if c.Probe.Kind != archive.KindVideo || !ok || v.Width <= 0 || v.Height <= 0 {
+		return clipCut{}, fmt.Errorf("%w: kind %s", ErrNotMedia, c.Probe.Kind)
+	}
+	s, err := t.again(c.Source, c.Probe)
+	if err != nil {
+		return clipCut{}, err
+	}
+	cut := clipCut{Cut: c, read: &recording{src: c.Source}, demux: s.demuxer, video: v}
+	if a, ok := c.Probe.Audio(); ok && a.Codec != "" && a.Codec != "unknown" && a.Codec != "none" && a.SampleRate > 0 && a.Channels > 0 {
+		cut.audio, cut.sounds = a, true
+	}
+	if !whole && !shiftedStart(c.Probe, v) {
+		if ranges, ok := window(c.Source, s, c.From, c.To); ok {
+			if cut.feed, err = t.inParts(ctx, cut.read, ranges); err != nil {
+				return clipCut{}, err
+			}
+			cut.seek = true
+			return cut, nil
+		}
+	}
+	body := from(cut.read, s)
+	if streamed[s.demuxer] {
+		// Through a pipe the program stops reading where the cut ends, whatever the size.
+		cut.feed = piped(io.NewSectionReader(body, 0, body.Size()), "pipe")
+	} else if cut.feed, err = t.whole(ctx, cut.read, s); err != nil {
+		return clipCut{}, err
+	}
+	return cut, nil
 }
 
 // shiftedStart says whether the picture is to begin at zero whatever its own times say: see Tools.full.
