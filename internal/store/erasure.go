@@ -306,6 +306,9 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 	if err := tx.eraseCopies(ctx, item); err != nil {
 		return fail(err)
 	}
+	if err := tx.eraseClipPrints(ctx, item); err != nil {
+		return fail(err)
+	}
 	if err := tx.eraseSuggestions(ctx, item); err != nil {
 		return fail(err)
 	}
