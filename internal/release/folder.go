@@ -1,0 +1,4 @@
+package release
+
+// Folder is the folder of releases.
+type Folder struct{}
