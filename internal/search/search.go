@@ -51,7 +51,7 @@ func (s *Service) now() time.Time { return s.o.Now().UTC().Truncate(time.Microse
 
 // Limits of an answer.
 const (
-	MostHits = 3000 // documents that are counted and ranked, the newest
+	MostHits = 2000 // documents that are counted, the newest; see MostRanked
 	PageSize = 25   // results of a page
 	timeout  = 10 * time.Second
 )

@@ -25,8 +25,8 @@ import (
 
 const (
 	readers     = 3
-	writerCache = 32 << 10 // KiB; with the readers 56 MiB, under the 64 that the program allows itself
-	readerCache = 8 << 10  // KiB each
+	writerCache = 28 << 10 // KiB; with the readers 64 MiB, which is what the program allows itself
+	readerCache = 12 << 10 // KiB each
 	walPages    = 8192     // 32 MiB: a page that many transactions change goes into the database once, not with each of them
 	busyFor     = 10 * time.Second
 	pageSize    = 4096
