@@ -39,6 +39,7 @@ type cli struct {
 	Item       itemCmd       `cmd:"" help:"List, show and extract items."`
 	Catalogue  catalogueCmd  `cmd:"" help:"Build and read the catalogue: incidents, acts, persons, facilities and what is said about them."`
 	Copies     copiesCmd     `cmd:"" help:"Find recordings that hold the same footage, and decide on what was found."`
+	Match      matchCmd      `cmd:"" help:"Say which release a file is from, even encoded anew, cropped or cut."`
 	Import     importCmd     `cmd:"" help:"Take tables and FollowTheMoney files into the catalogue, and undo that."`
 	Export     exportCmd     `cmd:"" help:"Take the catalogue out, for a purpose and an audience."`
 	Token      tokenCmd      `cmd:"" help:"Tokens by which programs use the JSON API."`

@@ -25,6 +25,7 @@ import (
 	"zapis/internal/knowledge"
 	"zapis/internal/knowledge/exchange"
 	"zapis/internal/machine"
+	"zapis/internal/match"
 	"zapis/internal/media"
 	"zapis/internal/note"
 	"zapis/internal/proof"
@@ -95,6 +96,7 @@ type App struct {
 	Search     *search.Service
 	Transcript *transcript.Service
 	Machine    *machine.Service
+	Match      *match.Service
 	Program    string // identifier of the software agent
 	Agent      string // identifier of who acts
 
@@ -266,6 +268,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = a.openSearch(o.Workers); err != nil {
+		return err
+	}
+	if err = a.openMatch(); err != nil {
 		return err
 	}
 	if !o.Workers {

@@ -66,13 +66,6 @@ func (tx *Tx) ClipFingerprints(ctx context.Context) ([]ClipFingerprint, error) {
 	return all(ctx, tx, scanClipPrint, `SELECT `+clipPrintColumns+` FROM clip_fingerprint ORDER BY number`)
 }
 
-// ClipFingerprintCount gives how many there are and the highest number.
-func (tx *Tx) ClipFingerprintCount(ctx context.Context) (count, highest int64, err error) {
-	b, err := one(ctx, tx, func(s scanner) (b [2]int64, err error) { err = s.Scan(&b[0], &b[1]); return b, err },
-		`SELECT COUNT(*), COALESCE(MAX(number), 0) FROM clip_fingerprint`)
-	return b[0], b[1], err
-}
-
 // ClipPrint gives the sealed print of a clip; archive.ErrNotFound.
 func (tx *Tx) ClipPrint(ctx context.Context, sha256 [32]byte) ([]byte, error) {
 	return one(ctx, tx, value[[]byte], `SELECT print FROM clip_fingerprint WHERE sha256 = $1`, sha256[:])
@@ -157,17 +150,17 @@ func (tx *Tx) ReleasedVersions(ctx context.Context) ([]ReleasedVersion, error) {
 	return all(ctx, tx, scanReleased, `SELECT `+releasedColumns+` FROM match_release ORDER BY release_id, version`)
 }
 
-// ReleasedWithFile gives the versions that hold a file of a digest, each with that file alone, by release and version.
-func (tx *Tx) ReleasedWithFile(ctx context.Context, sha256 [32]byte) ([]ReleasedVersion, error) {
+// ReleasedFiles gives every file that was let out, as a version with that file alone, by release, version and name.
+func (tx *Tx) ReleasedFiles(ctx context.Context) ([]ReleasedVersion, error) {
 	return all(ctx, tx, func(s scanner) (r ReleasedVersion, err error) {
-		f := ReleasedFile{SHA256: sha256}
+		var f ReleasedFile
 		var withdrawn int64
-		err = s.Scan(&r.Release, &r.Version, &r.Slug, b32{&r.Footage}, at{&r.Published}, &withdrawn, &f.Name, &f.Bytes)
+		err = s.Scan(&r.Release, &r.Version, &r.Slug, b32{&r.Footage}, at{&r.Published}, &withdrawn, &f.Name, b32{&f.SHA256}, &f.Bytes)
 		r.Withdrawn, r.Files = withdrawn != 0, []ReleasedFile{f}
 		return r, err
-	}, `SELECT `+releasedColumns+`, match_file.name, match_file.bytes
+	}, `SELECT `+releasedColumns+`, match_file.name, match_file.sha256, match_file.bytes
 		FROM match_file JOIN match_release ON match_release.release_id = match_file.release_id AND match_release.version = match_file.version
-		WHERE match_file.sha256 = $1 ORDER BY match_file.release_id, match_file.version, match_file.name`, sha256[:])
+		ORDER BY match_file.release_id, match_file.version, match_file.name`)
 }
 
 // eraseClipPrints destroys the fingerprints of clips that were cut from an item: they show it. What is out may be fingerprinted again
