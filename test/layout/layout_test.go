@@ -70,7 +70,7 @@ var (
 	nouns      = []string{"internal/archive", "internal/policy", "internal/commit", "internal/catalogue", "internal/language"}
 	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media", "internal/speech"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
-	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/machine", "internal/note", "internal/knowledge", "internal/search", "internal/transcript"}
+	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/machine", "internal/match", "internal/note", "internal/knowledge", "internal/search", "internal/transcript"}
 )
 
 // activity may import nouns, policy and engines, never another activity nor an adapter.
@@ -98,6 +98,7 @@ var rules = []rule{
 	{part: "internal/timestamp", may: []string{"verify", "internal/timestamp"}},
 	{part: "internal/anchor", may: slices.Concat(nouns, engines, []string{"internal/anchor", "internal/timestamp", "verify"}), never: backends},
 	{part: "internal/proof", may: slices.Concat(nouns, engines, []string{"internal/proof", "verify"}), never: backends},
+	{part: "internal/match", may: slices.Concat(nouns, engines, []string{"internal/match", "=internal/release/bundle"}), never: backends},
 	{part: "internal/config", may: []string{"internal/archive"}},
 	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/anchor", "internal/proof", "internal/web"})},
 }
