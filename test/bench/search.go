@@ -30,7 +30,7 @@ func (b *bench) search() (part, error) {
 	}
 	p := part{Title: fmt.Sprintf("Search in %d documents", b.sizes.documents), How: []string{
 		"texts of 8 to 90 words drawn by Zipf's law (exponent 1.05) from 60,000 words each of Russian (55 % of the texts), Ukrainian (25 %) and English (20 %), every word in one of its forms; 20,000 items, one text in 200 the name of an entity",
-		"indexing: 10,000 documents to a transaction, each transaction durable, access rows, words, sounds and names included; the size of the index is what the database grew by without the texts themselves",
+		"indexing: 20,000 documents to a transaction, each transaction durable, access rows, words, sounds and names included; the size of the index is what the database grew by without the texts themselves",
 		"asking: 1,000 questions with words of the texts (30 % one word, 30 % two, 15 % a phrase, 10 % a name in Latin letters, 10 % a word in one year, 5 % a misspelt word), one after another, with ranking, snippets and all facets; as an administrator, and as a reviewer who sees two of ten accessions",
 	}}
 	key := make([]byte, 32)
@@ -114,7 +114,7 @@ func (b *bench) searchIn(p *part, engine string, db *store.DB, size func() (int6
 	b.say("   indexing %d documents (%s)", total, engine)
 	var spent time.Duration
 	for done := 0; done < total; {
-		n := min(10_000, total-done)
+		n := min(20_000, total-done)
 		docs := make([]store.Doc, 0, n)
 		var entities []store.NewEntity
 		for i := range n {
