@@ -117,6 +117,7 @@ func (b *bench) run(dir, out string, wanted []string, skipPeers bool) (err error
 		"clock":  b.clocks,
 		"search": b.search,
 		"import": b.importing,
+		"clock":  b.clocks,
 
 		"fingerprint": b.fingerprint,
 	}
