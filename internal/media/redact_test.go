@@ -1,0 +1,541 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image/jpeg"
+	"image/png"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"zapis/internal/archive"
+	"zapis/internal/media/mask"
+	"zapis/internal/media/mp4check"
+)
+
+// made runs ffmpeg and gives the file.
+func made(t *testing.T, name string, args ...string) *bytes.Reader {
+	t.Helper()
+	need(t)
+	at := filepath.Join(t.TempDir(), name)
+	if out, err := exec.Command("/usr/bin/ffmpeg", append(append([]string{"-v", "error"}, args...), at)...).CombinedOutput(); err != nil {
+		t.Fatalf("make a recording: %v: %s", err, out)
+	}
+	b, err := os.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(b)
+}
+
+// decoded gives the frames of a file in grey.
+func decoded(t *testing.T, file []byte, w, h int) [][]byte {
+	t.Helper()
+	at := filepath.Join(t.TempDir(), "x.mp4")
+	if err := os.WriteFile(at, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("/usr/bin/ffmpeg", "-v", "error", "-i", at, "-f", "rawvideo", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := w * h * 3 / 2
+	if len(out) == 0 || len(out)%n != 0 {
+		t.Fatalf("%d bytes of frames of %d", len(out), n)
+	}
+	var frames [][]byte
+	for at := 0; at < len(out); at += n {
+		frames = append(frames, out[at:at+n])
+	}
+	return frames
+}
+
+// redact renders into memory and holds the files against the format.
+func redact(t *testing.T, tools *Tools, cuts []Cut, o RedactOptions, heights ...int) (Redacted, [][]byte) {
+	t.Helper()
+	bufs := make([]bytes.Buffer, len(heights))
+	o.Outs = nil
+	for i, h := range heights {
+		o.Outs = append(o.Outs, RedactOut{Height: h, Out: &bufs[i]})
+	}
+	r, err := tools.Redact(t.Context(), cuts, o)
+	if err != nil {
+		t.Fatalf("redact: %v", err)
+	}
+	var files [][]byte
+	for i := range bufs {
+		b := bufs[i].Bytes()
+		problems, err := mp4check.Check(bytes.NewReader(b), int64(len(b)))
+		if err != nil || len(problems) > 0 {
+			t.Errorf("file %d: %v %v", i, problems, err)
+		}
+		files = append(files, b)
+	}
+	return r, files
+}
+
+func TestRedactMakesExactlyTheFramesAskedFor(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"a.mp4", []string{"-c:v", "libx264", "-preset", "fast", "-g", "50", "-bf", "3"}},
+		{"vfr.mp4", []string{"-vf", uneven, "-vsync", "vfr", "-c:v", "libx264", "-preset", "fast", "-g", "50", "-bf", "2"}},
+		{"opengop.ts", []string{"-c:v", "libx264", "-preset", "fast", "-g", "30", "-bf", "4", "-x264-params", "open-gop=1:b-adapt=0:scenecut=0"}},
+		{"ntsc.mkv", []string{"-r", "30000/1001", "-vf", "setpts=N*1001/30000/TB", "-c:v", "mpeg4", "-q:v", "2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			src := counted(t, c.name, c.args...)
+			p := probe(t, tools, src)
+			list, _, err := tools.Frames(t.Context(), src, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, _ := p.Video()
+			num, den := proxyRate(v)
+			cuts := []Cut{
+				{src, p, list.Time(101), list.Time(131)},
+				{src, p, list.Time(307) + 3*time.Millisecond, list.Time(320)},
+				{src, p, 0, list.Time(2)},
+			}
+			r, files := redact(t, tools, cuts, RedactOptions{}, 120)
+			frames := decoded(t, files[0], r.Outs[0].Width, r.Outs[0].Height)
+			at := 0
+			for i, cut := range cuts {
+				n := int(math.Round((cut.To - cut.From).Seconds() * float64(num) / float64(den)))
+				if at+n > len(frames) {
+					t.Fatalf("%d frames, want %d more", len(frames), n)
+				}
+				first, last := list.At(cut.From), list.At(cut.To-time.Microsecond)
+				near := func(frame []byte, i int64) bool {
+					d := int(frame[len(frame)/3]) - shade(i)
+					return d >= -2 && d <= 2
+				}
+				if !near(frames[at], first) {
+					t.Errorf("cut %d begins with shade %d, want %d", i, frames[at][60], shade(first))
+				}
+				exact := c.name != "vfr.mp4"
+				for k := range n {
+					// Every frame is one of the cut, in order; of a steady clock each once.
+					j := first + int64(k)
+					if !exact {
+						begin := cut.From.Seconds()
+						if d := begin - list.Time(first).Seconds(); d < float64(den)/float64(num) {
+							begin = list.Time(first).Seconds()
+						}
+						j = min(list.At(time.Duration((begin+(float64(k)+0.5)*float64(den)/float64(num))*1e9)-2*time.Microsecond), last)
+						if k == 0 {
+							j = first
+						}
+					}
+					if !near(frames[at+k], j) {
+						t.Errorf("cut %d, place %d has shade %d, want %d (frame %d)", i, k, frames[at+k][60], shade(j), j)
+					}
+				}
+				at += n
+			}
+			if at != len(frames) || r.Outs[0].Frames != int64(at) {
+				t.Errorf("%d frames, told %d, want %d", len(frames), r.Outs[0].Frames, at)
+			}
+			if want := time.Duration(float64(at) * float64(den) / float64(num) * 1e9); r.Duration-want > time.Microsecond || want-r.Duration > time.Microsecond {
+				t.Errorf("%v, want %v", r.Duration, want)
+			}
+		})
+	}
+}
+
+// twins gives two recordings that are alike but for a region, losslessly, so that every pixel outside of it is the same after decoding.
+func twins(t *testing.T) (a, b *bytes.Reader) {
+	lossless := []string{"-c:v", "ffv1", "-an"}
+	scene := "testsrc2=size=640x360:rate=25:duration=2"
+	one := made(t, "a.mkv", append([]string{"-f", "lavfi", "-i", scene, "-vf", "format=yuv420p"}, lossless...)...)
+	two := made(t, "b.mkv", append([]string{"-f", "lavfi", "-i", scene, "-f", "lavfi", "-i", "mandelbrot=size=200x160:rate=25", "-filter_complex", "[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]overlay=x=200:y=100:shortest=1:format=yuv420"}, lossless...)...)
+	return one, two
+}
+
+func covers(cut int, us int64, into []mask.Box) []mask.Box {
+	// 200,100 to 400,260 of 640 × 360
+	return append(into, mask.Box{ID: 1, X: 312_500, Y: 277_777, W: 312_500, H: 444_446})
+}
+
+func TestUnderASolidMaskNothingIsLeftOfTheOriginal(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	a, b := twins(t)
+	pa, pb := probe(t, tools, a), probe(t, tools, b)
+	render := func(src *bytes.Reader, p Probe, o RedactOptions) (Redacted, [][]byte) {
+		return redact(t, tools, []Cut{{src, p, 200 * time.Millisecond, 1200 * time.Millisecond}}, o, 240, 120)
+	}
+	// 240 of 360 lines: scaling smears over the edge of the region, too.
+	ra, fa := render(a, pa, RedactOptions{Boxes: covers})
+	rb, fb := render(b, pb, RedactOptions{Boxes: covers})
+	for i := range fa {
+		if !bytes.Equal(fa[i], fb[i]) {
+			t.Errorf("size %d: two originals that differ under the mask alone gave different files", i)
+		}
+	}
+	if !bytes.Equal(ra.Poster, rb.Poster) || !bytes.Equal(ra.Drawing, rb.Drawing) || len(ra.Stills) != 3 || !bytes.Equal(ra.Stills[2], rb.Stills[2]) {
+		t.Error("pictures differ")
+	}
+	// The test can fail: without painting they do differ.
+	unpainted := RedactOptions{Boxes: covers, paint: func(*mask.Painter, *mask.Picture, int, []mask.Box, bool) {}}
+	_, ga := render(a, pa, unpainted)
+	_, gb := render(b, pb, unpainted)
+	if bytes.Equal(ga[0], gb[0]) {
+		t.Error("the originals do not differ in the region: the test proves nothing")
+	}
+	// With pixelation they differ as well: it leaves colours.
+	_, ha := render(a, pa, RedactOptions{Boxes: func(c int, us int64, into []mask.Box) []mask.Box {
+		into = covers(c, us, into)
+		into[len(into)-1].Kind = mask.Pixelate
+		return into
+	}})
+	if bytes.Equal(ha[0], fa[0]) {
+		t.Error("pixelated as solid")
+	}
+}
+
+func TestTheMaskedRegionOfDifferentOriginalsDecodesToTheSameBytes(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	// Nothing is alike here, neither inside nor outside of the region.
+	a := made(t, "a.mp4", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=2", "-c:v", "libx264", "-preset", "ultrafast")
+	b := made(t, "b.avi", "-f", "lavfi", "-i", "mandelbrot=size=640x360:rate=25", "-t", "2", "-c:v", "mpeg4", "-q:v", "3")
+	region := func(src *bytes.Reader, o RedactOptions) [][]byte {
+		_, files := redact(t, tools, []Cut{{src, probe(t, tools, src), 0, time.Second}}, o, 360)
+		var out [][]byte
+		for _, f := range decoded(t, files[0], 640, 360) {
+			var part []byte
+			// Two blocks of the encoder inside of the edge, where what lies around the mask has no part.
+			for y := 100 + 32; y < 260-32; y++ {
+				part = append(part, f[y*640+200+32:y*640+400-32]...)
+			}
+			for y := (100 + 32) / 2; y < (260-32)/2; y++ {
+				for _, at := range []int{640 * 360, 640 * 360 * 5 / 4} {
+					part = append(part, f[at+y*320+116:at+y*320+184]...)
+				}
+			}
+			out = append(out, part)
+		}
+		return out
+	}
+	ra, rb := region(a, RedactOptions{Boxes: covers}), region(b, RedactOptions{Boxes: covers})
+	if len(ra) != 25 || len(rb) != 25 {
+		t.Fatalf("%d and %d frames", len(ra), len(rb))
+	}
+	for i := range ra {
+		if !bytes.Equal(ra[i], rb[i]) {
+			t.Fatalf("frame %d: the masked region differs", i)
+		}
+	}
+	without := RedactOptions{Boxes: covers, paint: func(*mask.Painter, *mask.Picture, int, []mask.Box, bool) {}}
+	if bytes.Equal(region(a, without)[3], ra[3]) {
+		t.Error("without painting the region is the same: the test proves nothing")
+	}
+}
+
+func TestRedactIsDeterministicAndSilentAboutItsOrigin(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	src := made(t, "secret-origin.mp4", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=6", "-f", "lavfi", "-i", "sine=frequency=440:duration=6",
+		"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-shortest", "-metadata", "title=secret-origin", "-metadata", "comment=camera 7", "-metadata:s:v", "handler_name=Recorder X")
+	p := probe(t, tools, src)
+	o := RedactOptions{
+		Seed: [32]byte{1, 2, 3}, Sound: []SoundCut{{Mode: SoundKeep, Spans: []SoundSpan{{2_000_000, 2_500_000, SoundVoice}}}, {}},
+		Boxes: func(cut int, us int64, into []mask.Box) []mask.Box {
+			return append(into, mask.Box{ID: 4, Kind: mask.Pixelate, X: int(us / 10), Y: 200_000, W: 300_000, H: 300_000})
+		},
+	}
+	cuts := []Cut{{src, p, time.Second, 3 * time.Second}, {src, p, 4 * time.Second, 4500 * time.Millisecond}}
+	r, files := redact(t, tools, cuts, o, 240, 120)
+	again, same := redact(t, tools, cuts, o, 240, 120)
+	if !bytes.Equal(files[0], same[0]) || !bytes.Equal(files[1], same[1]) || !bytes.Equal(r.Poster, again.Poster) || !bytes.Equal(r.Drawing, again.Drawing) {
+		t.Error("the same plan gave other bytes")
+	}
+	o.Seed[0]++
+	if _, other := redact(t, tools, cuts, o, 240); bytes.Equal(other[0], files[0]) {
+		t.Error("the seed has no part in the noise")
+	}
+	if !r.Outs[0].Audio || r.Outs[0].Frames != 63 || r.Outs[1].Height != 120 || len(r.Read) != 2 || len(r.Read[1]) == 0 {
+		t.Errorf("%+v", r.Outs)
+	}
+	for name, b := range map[string][]byte{"large": files[0], "small": files[1], "poster": r.Poster, "still": r.Stills[0], "drawing": r.Drawing} {
+		silent(t, name, b)
+	}
+	if m, err := jpeg.DecodeConfig(bytes.NewReader(r.Poster)); err != nil || m.Width != 320 || m.Height != 240 {
+		t.Errorf("poster: %v %+v", err, m)
+	}
+	if m, err := png.DecodeConfig(bytes.NewReader(r.Drawing)); err != nil || m.Width != 320 {
+		t.Errorf("drawing: %v %+v", err, m)
+	}
+}
+
+// silent looks at a file with everything that people look at files with.
+func silent(t *testing.T, name string, b []byte) {
+	t.Helper()
+	at := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(at, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host, _ := os.Hostname()
+	words := []string{"secret-origin", "camera 7", "Recorder X", "x264", "Lavf", "Lavc", "/tmp/", "/home/", "VideoHandler", "SoundHandler", "testsrc"}
+	if len(host) > 5 {
+		words = append(words, host)
+	}
+	for _, tool := range [][]string{
+		{"exiftool", "-a", "-u", "-U", "-G1", "-ee3", "--System:all", "--ExifTool:all"},
+		{"mediainfo", "--Full"},
+		{"ffprobe", "-v", "error", "-show_format", "-show_streams", "-show_chapters", "-show_entries", "frame_tags:packet_tags:format_tags:stream_tags"},
+		{"strings", "-n", "5"},
+	} {
+		path, err := exec.LookPath(tool[0])
+		if err != nil {
+			if os.Getenv("ZAPIS_TEST_REQUIRE") == "1" && tool[0] != "strings" {
+				t.Errorf("%s is not installed", tool[0])
+			}
+			continue
+		}
+		cmd := exec.Command(path, append(tool[1:], "x")...)
+		cmd.Dir = filepath.Dir(at)
+		out, err := cmd.CombinedOutput()
+		if err != nil && tool[0] != "ffprobe" {
+			t.Errorf("%s of %s: %v", tool[0], name, err)
+		}
+		out = dropLines(out, "Format/Url") // mediainfo's own knowledge of the codec
+		for _, w := range words {
+			if bytes.Contains(out, []byte(w)) {
+				t.Errorf("%s: %s shows %q:\n%s", name, tool[0], w, out)
+			}
+		}
+		// A date in a file would say when somebody worked on it.
+		for _, w := range []string{strconv.Itoa(time.Now().Year()) + ":", strconv.Itoa(time.Now().Year()) + "-", "Encoded date ", "Tagged date ", "Writing application", "Writing library", "Encoding settings", "Comment  "} {
+			if tool[0] == "mediainfo" && bytes.Contains(out, []byte("File last modification")) {
+				out = dropLines(out, "File last modification", "File creation")
+			}
+			if bytes.Contains(out, []byte(w)) {
+				t.Errorf("%s: %s shows %q:\n%s", name, tool[0], w, out)
+			}
+		}
+	}
+}
+
+func dropLines(b []byte, with ...string) []byte {
+	var out []byte
+	for line := range bytes.Lines(b) {
+		keep := true
+		for _, w := range with {
+			keep = keep && !bytes.Contains(line, []byte(w))
+		}
+		if keep {
+			out = append(out, line...)
+		}
+	}
+	return out
+}
+
+func TestRedactHidesTheWholePicture(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	src := made(t, "a.mkv", "-f", "lavfi", "-i", "color=c=white:size=320x240:rate=25:duration=1,format=yuv420p", "-c:v", "ffv1")
+	p := probe(t, tools, src)
+	shown := func(o RedactOptions) []byte {
+		o.Hide = true
+		_, files := redact(t, tools, []Cut{{src, p, 0, 400 * time.Millisecond}}, o, 240)
+		return decoded(t, files[0], 320, 240)[5]
+	}
+	f := shown(RedactOptions{})
+	for i, v := range f[:320*240] {
+		if v > 20 {
+			t.Fatalf("pixel %d is seen", i)
+		}
+	}
+	f = shown(RedactOptions{Boxes: func(_ int, us int64, into []mask.Box) []mask.Box {
+		return append(into, mask.Box{ID: 1, Reveal: true, X: 250_000, Y: 250_000, W: 500_000, H: 500_000}, mask.Box{ID: 2, X: 450_000, Y: 450_000, W: 100_000, H: 100_000})
+	}})
+	for _, c := range []struct {
+		x, y int
+		seen bool
+	}{{100, 80, true}, {20, 20, false}, {300, 120, false}, {160, 120, false}, {200, 170, true}} {
+		if seen := f[c.y*320+c.x] > 200; seen != c.seen {
+			t.Errorf("%d,%d is seen: %v", c.x, c.y, seen)
+		}
+	}
+}
+
+func TestRedactOfCutsWithOtherProportions(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	wide := made(t, "a.mkv", "-f", "lavfi", "-i", "color=c=white:size=320x180:rate=25:duration=1,format=yuv420p", "-c:v", "ffv1")
+	tall := made(t, "b.mkv", "-f", "lavfi", "-i", "color=c=white:size=180x320:rate=10:duration=1,format=yuv420p", "-c:v", "ffv1")
+	cuts := []Cut{{wide, probe(t, tools, wide), 0, 400 * time.Millisecond}, {tall, probe(t, tools, tall), 0, 400 * time.Millisecond}}
+	_, files := redact(t, tools, cuts, RedactOptions{Boxes: func(cut int, _ int64, into []mask.Box) []mask.Box {
+		return append(into, mask.Box{ID: 1, X: 0, Y: 0, W: 500_000, H: 500_000}) // the upper left quarter of either
+	}}, 180)
+	frames := decoded(t, files[0], 320, 180)
+	if len(frames) != 20 {
+		t.Fatalf("%d frames", len(frames))
+	}
+	for _, c := range []struct {
+		frame, x, y int
+		white       bool
+	}{{3, 40, 40, false}, {3, 300, 150, true}, {15, 130, 40, false}, {15, 190, 40, true}, {15, 130, 150, true}, {15, 20, 150, false}, {15, 300, 40, false}} {
+		if white := frames[c.frame][c.y*320+c.x] > 200; white != c.white {
+			t.Errorf("frame %d at %d,%d: white is %v", c.frame, c.x, c.y, white)
+		}
+	}
+}
+
+func TestSoundOfARedactedClip(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	src := made(t, "a.mp4", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=6", "-f", "lavfi", "-i", "sine=frequency=300:duration=6:sample_rate=44100", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "pcm_s16le", "-f", "mov")
+	p := probe(t, tools, src)
+	cuts := []Cut{{src, p, time.Second, 5 * time.Second}}
+	samples := func(file []byte) []float64 {
+		at := filepath.Join(t.TempDir(), "x.mp4")
+		if err := os.WriteFile(at, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("/usr/bin/ffmpeg", "-v", "error", "-i", at, "-af", "aresample=async=1:first_pts=0", "-f", "s16le", "-").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var x []float64
+		for i := 0; i+1 < len(out); i += 2 {
+			x = append(x, float64(int16(uint16(out[i])|uint16(out[i+1])<<8)))
+		}
+		return x
+	}
+	// power of a tone within a stretch of the clip
+	power := func(x []float64, hz, from, to float64) float64 {
+		var re, im float64
+		a, b := int(from*heardRate), min(int(to*heardRate), len(x))
+		for i := a; i < b; i++ {
+			s, c := math.Sincos(2 * math.Pi * hz * float64(i) / heardRate)
+			re, im = re+x[i]*c, im+x[i]*s
+		}
+		return math.Hypot(re, im) / float64(max(b-a, 1))
+	}
+	loud := func(x []float64, from, to float64) float64 {
+		sum, n := 0.0, 0
+		for i := int(from * heardRate); i < min(int(to*heardRate), len(x)); i++ {
+			sum += x[i] * x[i]
+			n++
+		}
+		return math.Sqrt(sum / float64(max(n, 1)))
+	}
+	for _, muted := range [][]SoundCut{nil, {{}}, {{Mode: SoundMute}}, {{Mode: SoundKeep, Spans: []SoundSpan{{0, 9_000_000, SoundMute}}}}} {
+		r, files := redact(t, tools, cuts, RedactOptions{Sound: muted}, 120)
+		if r.Outs[0].Audio || bytes.Contains(files[0], []byte("mp4a")) {
+			t.Errorf("%v: there is a sound track", muted)
+		}
+	}
+	r, files := redact(t, tools, cuts, RedactOptions{Sound: []SoundCut{{Mode: SoundKeep, Spans: []SoundSpan{
+		{2_000_000, 2_500_000, SoundMute}, {3_000_000, 3_500_000, SoundTone}, {4_000_000, 4_500_000, SoundVoice}, {4_250_000, 4_500_000, SoundMute},
+	}}}}, 120)
+	if !r.Outs[0].Audio {
+		t.Fatal("no sound")
+	}
+	x := samples(files[0])
+	plain := power(x, 300, 0.2, 0.8)
+	if d := float64(len(x))/heardRate - 4; d < -0.05 || d > 0.05 {
+		t.Errorf("sound is %.3f s longer than the clip", d)
+	}
+	if plain < 500 {
+		t.Fatalf("the tone of the original has %.0f", plain)
+	}
+	if v := loud(x, 1.03, 1.47); v > 2 {
+		t.Errorf("in the muted stretch it is as loud as %.1f", v)
+	}
+	if v := power(x, 300, 2.05, 2.45); v > plain/200 || power(x, 1000, 2.05, 2.45) < 500 {
+		t.Errorf("in the tone the original has %.2f of %.0f", v, plain)
+	}
+	if v := power(x, 300, 3.03, 3.22); v > plain/4 || loud(x, 3.03, 3.2) < 100 {
+		t.Errorf("in the whisper the original has %.1f of %.0f, loud %.0f", v, plain, loud(x, 3.03, 3.2))
+	}
+	if v := loud(x, 3.28, 3.47); v > 2 {
+		t.Errorf("muted over a whisper: %.1f", v)
+	}
+	if v := power(x, 300, 3.6, 3.9); v < plain*0.8 {
+		t.Errorf("after the last stretch the original has %.0f of %.0f", v, plain)
+	}
+}
+
+func TestRedactRefuses(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	src := counted(t, "a.mp4", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25")
+	p := probe(t, tools, src)
+	one := []Cut{{src, p, 0, time.Second}}
+	var out bytes.Buffer
+	outs := []RedactOut{{240, &out}}
+	text := bytes.NewReader([]byte("only words"))
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		cuts []Cut
+		o    RedactOptions
+		want error
+	}{
+		"no cuts":   {t.Context(), nil, RedactOptions{Outs: outs}, archive.ErrInvalid},
+		"no outs":   {t.Context(), one, RedactOptions{}, archive.ErrInvalid},
+		"nil out":   {t.Context(), one, RedactOptions{Outs: []RedactOut{{Height: 240}}}, archive.ErrInvalid},
+		"backwards": {t.Context(), []Cut{{src, p, time.Second, time.Second}}, RedactOptions{Outs: outs}, archive.ErrInvalid},
+		"beyond":    {t.Context(), []Cut{{src, p, 20 * time.Second, 40 * time.Second}}, RedactOptions{Outs: outs}, archive.ErrInvalid},
+		"sound":     {t.Context(), one, RedactOptions{Outs: outs, Sound: []SoundCut{{}, {}}}, archive.ErrInvalid},
+		"span":      {t.Context(), one, RedactOptions{Outs: outs, Sound: []SoundCut{{Spans: []SoundSpan{{2, 1, SoundMute}}}}}, archive.ErrInvalid},
+		"act":       {t.Context(), one, RedactOptions{Outs: outs, Sound: []SoundCut{{Spans: []SoundSpan{{1, 2, "blur"}}}}}, archive.ErrInvalid},
+		"not media": {t.Context(), []Cut{{text, probe(t, tools, text), 0, time.Second}}, RedactOptions{Outs: outs}, ErrNotMedia},
+		"cancelled": {cancelled, one, RedactOptions{Outs: outs}, context.Canceled},
+		"broken":    {t.Context(), []Cut{{brokenSource{src}, p, 11 * time.Second, 13 * time.Second}}, RedactOptions{Outs: outs}, errBrokenDisk},
+		"full":      {t.Context(), one, RedactOptions{Outs: []RedactOut{{240, fullDisk{}}}}, errBrokenDisk},
+	} {
+		if _, err := tools.Redact(c.ctx, c.cuts, c.o); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errBrokenDisk }
+
+func TestBoxesAreJoinedOverAFrame(t *testing.T) {
+	t.Parallel()
+	var s boxSets
+	at := func(us int64, into []mask.Box) []mask.Box {
+		x := int(us)
+		into = append(into, mask.Box{ID: 1, X: x, Y: 10, W: 100, H: 10}, mask.Box{ID: 2, Reveal: true, X: x, Y: 10, W: 100, H: 10})
+		if us >= 20 {
+			into = append(into, mask.Box{ID: 3, X: 5, Y: 5, W: 5, H: 5}, mask.Box{ID: 4, Reveal: true, X: 5, Y: 5, W: 5, H: 5})
+		} else {
+			into = append(into, mask.Box{ID: 5, Kind: mask.Pixelate, W: 5, H: 5}, mask.Box{ID: 6, Reveal: true, X: 5, Y: 5, W: 5, H: 5})
+		}
+		return into
+	}
+	got := s.over(at, 0, 10, 20)
+	want := map[int]mask.Box{
+		1: {ID: 1, X: 0, Y: 10, W: 120, H: 10},
+		2: {ID: 2, Reveal: true, X: 20, Y: 10, W: 80, H: 10},
+		3: {ID: 3, X: 5, Y: 5, W: 5, H: 5},
+		5: {ID: 5, Kind: mask.Pixelate, W: 5, H: 5},
+	}
+	if len(got) != len(want) {
+		t.Errorf("%v", got)
+	}
+	for _, b := range got {
+		if b != want[b.ID] {
+			t.Errorf("%+v, want %+v", b, want[b.ID])
+		}
+	}
+}
