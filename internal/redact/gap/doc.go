@@ -10,10 +10,7 @@
 // blocker with a reason, or mends the plan.
 package gap
 
-import (
-	"zapis/internal/media/detect"
-	"zapis/internal/redact/plan"
-)
+import "zapis/internal/media/detect"
 
 // Kind is what is wrong.
 type Kind string
@@ -64,10 +61,3 @@ type Blocker struct {
 
 // MaxBlockers is how many are listed.
 const MaxBlockers = 2_000
-
-// Walk holds a plan against what was seen in its cuts: cuts[i] belongs to p.Cuts[i]. An archive.ErrInvalid says that the
-// input cannot be walked. The list is by cut, then time; one that is empty, or has warnings only, does not block.
-func Walk(p plan.Plan, cuts []Cut) ([]Blocker, error) { return nil, nil }
-
-// Proposals makes masks of what was found in a source. newID makes identifiers of tracks.
-func Proposals(source int, found []detect.Found, newID func() string) []plan.Track { return nil }
