@@ -151,6 +151,9 @@ func (s *Service) objects(ctx context.Context, item string, withClips bool) (ref
 			if err != nil {
 				return err
 			}
+			if slices.Contains(refs, c.Object) {
+				continue // rendered of a redaction plan: it goes in any case
+			}
 			if slices.ContainsFunc(events, func(o store.Opening) bool {
 				return slices.Contains(o.Subjects, archive.Subject{Role: custody.RoleSource, Kind: custody.KindItem, ID: item})
 			}) {

@@ -79,6 +79,33 @@ type Transcribe struct {
 // Kind implements Args.
 func (Transcribe) Kind() string { return "transcribe" }
 
+// Detect proposes what to cover in a version of a redaction plan.
+type Detect struct {
+	Plan    string `json:"plan"`
+	Version int    `json:"version"`
+}
+
+// Kind implements Args.
+func (Detect) Kind() string { return "detect" }
+
+// GapCheck walks every frame of a version of a redaction plan and says what is not covered.
+type GapCheck struct {
+	Plan    string `json:"plan"`
+	Version int    `json:"version"`
+}
+
+// Kind implements Args.
+func (GapCheck) Kind() string { return "gap-check" }
+
+// RenderPlan renders an approved version of a redaction plan.
+type RenderPlan struct {
+	Plan    string `json:"plan"`
+	Version int    `json:"version"`
+}
+
+// Kind implements Args.
+func (RenderPlan) Kind() string { return "render-plan" }
+
 // Fixity is a fixity check.
 type Fixity struct {
 	Scope string `json:"scope"`
@@ -187,6 +214,7 @@ type Filter struct {
 	States []State
 	Kinds  []string
 	Item   string
+	Plan   string
 	After  int64 // identifier of the last job of the page before
 	Limit  int   // 0: 100
 }

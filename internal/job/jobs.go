@@ -164,7 +164,8 @@ func (j *Jobs) options(a Args, o Opts) *river.InsertOpts {
 	out := &river.InsertOpts{Priority: o.Priority, MaxAttempts: j.o.MaxAttempts, ScheduledAt: o.At}
 	if out.Priority == 0 {
 		// A whole accession is to be browsable before the first item gets its working copy.
-		out.Priority = map[string]int{Quick{}.Kind(): 1, Fixity{}.Kind(): 2, Frames{}.Kind(): 2, Clock{}.Kind(): 4, Fingerprint{}.Kind(): 4, Match{}.Kind(): 4, Read{}.Kind(): 4, Transcribe{}.Kind(): 4}[a.Kind()]
+		out.Priority = map[string]int{Quick{}.Kind(): 1, Fixity{}.Kind(): 2, Frames{}.Kind(): 2, Clock{}.Kind(): 4, Fingerprint{}.Kind(): 4, Match{}.Kind(): 4, Read{}.Kind(): 4, Transcribe{}.Kind(): 4,
+			Detect{}.Kind(): 2, GapCheck{}.Kind(): 1, RenderPlan{}.Kind(): 1}[a.Kind()]
 		if out.Priority == 0 {
 			out.Priority = 3
 		}
@@ -184,6 +185,12 @@ func (j *Jobs) options(a Args, o Opts) *river.InsertOpts {
 		out.Tags = []string{v.Item}
 	case Read:
 		out.Tags = []string{v.Item}
+	case Detect:
+		out.Tags = []string{v.Plan}
+	case GapCheck:
+		out.Tags = []string{v.Plan}
+	case RenderPlan:
+		out.Tags = []string{v.Plan}
 	case Transcribe:
 		out.Tags, out.Queue = []string{v.Item}, queueSpeech
 	}
@@ -563,6 +570,12 @@ func (j *Jobs) List(ctx context.Context, f Filter) ([]Info, error) {
 			return nil, fmt.Errorf("list jobs: %w", err)
 		}
 		p = p.TagsAll(f.Item)
+	}
+	if f.Plan != "" {
+		if err := archive.CheckID(archive.PrefixPlan, f.Plan); err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		p = p.TagsAll(f.Plan)
 	}
 	if f.After > 0 {
 		p = p.After(river.JobListCursorFromJob(&rivertype.JobRow{ID: f.After}))

@@ -128,10 +128,13 @@ func (tx *Tx) LockItem(ctx context.Context, id string) error {
 	return err
 }
 
-// ObjectsOfItem gives the sealed objects of an item: the original and every derivative that ever stood, by identifier.
+// ObjectsOfItem gives the sealed objects of an item: the original, every derivative that ever stood, and every file that was rendered of a
+// redaction plan which names the item, by identifier.
 func (tx *Tx) ObjectsOfItem(ctx context.Context, item string) ([]archive.ObjectRef, error) {
 	return all(ctx, tx, scanRef, `SELECT object_id, envelope_id FROM item WHERE id = $1
-		UNION SELECT object_id, envelope_id FROM derivative WHERE item_id = $2 ORDER BY 1`, item, item)
+		UNION SELECT object_id, envelope_id FROM derivative WHERE item_id = $2
+		UNION SELECT r.object_id, r.envelope_id FROM plan_rendition r JOIN plan_source s ON s.plan_id = r.plan_id AND s.version = r.version WHERE s.item_id = $3
+		ORDER BY 1`, item, item, item)
 }
 
 func scanRef(s scanner) (r archive.ObjectRef, err error) {
@@ -261,7 +264,7 @@ func (tx *Tx) ErasedOpenings(ctx context.Context) (map[int64]string, error) {
 
 // EraseItemRows takes out of the catalogue what could be linked to the bytes of an item or to where it came from: its
 // digest (32 zero bytes stand in its place), its facts, its seal with the salt, the sealed lines and fingerprints of the
-// manifest, the digests of its derivatives, of their objects and of the segments of all these. Size, times of receiving
+// manifest, the digests of its derivatives, of their objects and of the segments of all these, and what redaction plans say that name it. Size, times of receiving
 // and identifiers stay. The item becomes erased and its objects too. archive.ErrConflict if no erasure of it is approved;
 // doing it again changes nothing.
 func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
@@ -282,7 +285,7 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 		return fail(err)
 	}
 	none := make([]byte, 32)
-	objects := `(SELECT object_id FROM item WHERE id = $2 UNION SELECT object_id FROM derivative WHERE item_id = $3)`
+	objects := `(SELECT object_id FROM item WHERE id = $2 UNION SELECT object_id FROM derivative WHERE item_id = $3 UNION ` + renditionsOf + `$4)`
 	for _, s := range []struct {
 		text string
 		args []any
@@ -290,8 +293,8 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 		{`DELETE FROM item_seal WHERE item_id = $1`, []any{item}},
 		{`DELETE FROM note_version WHERE item_id = $1`, []any{item}},
 		{`DELETE FROM note WHERE item_id = $1`, []any{item}},
-		{`UPDATE segment SET plain_sha256 = $1 WHERE object_id IN ` + objects, []any{none, item, item}},
-		{`UPDATE object SET sha256 = $1, state = 'erased' WHERE id IN ` + objects, []any{none, item, item}},
+		{`UPDATE segment SET plain_sha256 = $1 WHERE object_id IN ` + objects, []any{none, item, item, item}},
+		{`UPDATE object SET sha256 = $1, state = 'erased' WHERE id IN ` + objects, []any{none, item, item, item}},
 		{`UPDATE derivative SET sha256 = $1, meta = NULL, superseded_at = COALESCE(superseded_at, $2) WHERE item_id = $3`,
 			[]any{none, tx.Now().UnixMicro(), item}},
 		{`UPDATE provenance SET sealed = $1, fingerprint = $2 WHERE item_id = $3`, []any{[]byte{}, []byte{}, item}},
@@ -315,6 +318,9 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 	if err := tx.eraseTexts(ctx, item); err != nil {
 		return fail(err)
 	}
+	if err := tx.erasePlans(ctx, item); err != nil {
+		return fail(err)
+	}
 	if err := tx.eraseTestimonyOfItem(ctx, item); err != nil {
 		return fail(err)
 	}
@@ -336,7 +342,7 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 // made before, and what a disk keeps of overwritten blocks, are out of reach; on SQLite all of it is encrypted.
 func (db *DB) Purge(ctx context.Context) error {
 	if db.sqlite == nil {
-		_, err := db.postgre.pool.Exec(ctx, `VACUUM text_track, text_piece, text_span, text_span_version, fingerprint, copy_link, claim, claim_source, claim_key, finding, passage, consent, identity, identity_act, suggestion, recording_before, file_number, item_seal, note, note_version, custody_opening, custody_subject, provenance, segment, object, derivative, item, search_doc, search_text, search_index, search_term, search_fold, search_name`)
+		_, err := db.postgre.pool.Exec(ctx, `VACUUM plan, plan_version, plan_run, plan_blocker, plan_proposal, plan_render, plan_rendition, text_track, text_piece, text_span, text_span_version, fingerprint, copy_link, claim, claim_source, claim_key, finding, passage, consent, identity, identity_act, suggestion, recording_before, file_number, item_seal, note, note_version, custody_opening, custody_subject, provenance, segment, object, derivative, item, search_doc, search_text, search_index, search_term, search_fold, search_name`)
 		if err == nil {
 			err = db.purgeSearch(ctx)
 		}
