@@ -4,7 +4,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const entries = ['base', 'archive', 'item', 'live', 'passkey'];
+const entries = ['base', 'archive', 'item', 'live', 'mask', 'passkey'];
 
 // One file with every icon that a page may use, made from the pinned icon package; see icons.json.
 function sprite(): string {
@@ -51,7 +51,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     cssCodeSplit: true,
     rollupOptions: {
-      input: { ...Object.fromEntries(entries.map((e) => [e, here(`src/entry/${e}.ts`)])), zapis: here('src/style/zapis.css'), catalogue: here('src/style/catalogue.css'), note: here('src/style/note.css') },
+      input: { ...Object.fromEntries(entries.map((e) => [e, here(`src/entry/${e}.ts`)])), zapis: here('src/style/zapis.css'), catalogue: here('src/style/catalogue.css'), note: here('src/style/note.css'), plan: here('src/style/plan.css') },
       output: { entryFileNames: '[name]-[hash].js', chunkFileNames: '[name]-[hash].js', assetFileNames: '[name]-[hash][extname]' },
     },
   },

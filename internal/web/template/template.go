@@ -241,5 +241,5 @@ var Icons = []string{
 	"archive", "accessions", "jobs", "health", "people", "me", "away", "look", "cover", "grey", "blur", "sound", "mute",
 	"play", "pause", "back", "on", "smaller", "larger", "grid", "list", "search", "check", "clock", "half", "flag",
 	"lock", "warn", "key", "out", "film", "audio", "image", "document", "unknown", "down", "received", "sealed",
-	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "incidents", "places", "persons", "map", "ties", "undo", "coverage", "testimonies", "import", "export", "releases",
+	"derive", "fixity", "chevron", "close", "aside", "plus", "info", "disk", "link", "copy", "prev", "next", "home", "proof", "dot", "incidents", "places", "persons", "map", "ties", "undo", "coverage", "testimonies", "import", "export", "releases", "plans", "mask",
 }
