@@ -13,15 +13,13 @@ import (
 const LookEvery = 190 * time.Millisecond
 
 // Size gives the shorter side, in pixels, at which a recording of w by h pixels (upright) is to be decoded for the
-// detectors: Width pixels across, less for upright pictures.
+// detectors: about Width pixels across, or high if it is upright.
 func Size(w, h int) int {
-	switch {
-	case w <= 0 || h <= 0:
-		return Width * 9 / 16
-	case w < h:
-		return min(w, Width*9/16)
+	const least = Width * 9 / 16
+	if w <= 0 || h <= 0 || w <= h {
+		return least
 	}
-	return max(min(h, Width*h/w+1)&^1, 32)
+	return max(least, Width*h/w)
 }
 
 // Result is what all detectors say of one stretch.
