@@ -34,7 +34,7 @@ const (
 
 // takesFiles says whether an address takes files, which may be larger than forms.
 func takesFiles(r *http.Request) bool {
-	return r.Method == http.MethodPost && (r.URL.Path == "/import" || r.URL.Path == "/api/v1/imports" || strings.HasPrefix(r.URL.Path, "/items/") && strings.HasSuffix(r.URL.Path, "/words"))
+	return r.Method == http.MethodPost && (r.URL.Path == "/import" || r.URL.Path == "/api/v1/imports" || r.URL.Path == "/match" || strings.HasPrefix(r.URL.Path, "/items/") && strings.HasSuffix(r.URL.Path, "/words"))
 }
 
 // upload is one file that is held.

@@ -56,6 +56,8 @@ type Options struct {
 	Identity   Identities        // nil: nobody is asked who stands behind a code
 	Search     SearchRoom        // nil: nothing can be searched here
 	Exchange   *exchange.Service // nil: nothing comes in or goes out
+	Release    ReleaseRoom       // nil: nothing is let out here
+	Match      MatchRoom         // nil: nobody says which release a file is from
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
 	Compartments Compartments
 	Origin       string // under which people reach the workspace: https://archive.example, or http:// and a loopback address
@@ -95,7 +97,9 @@ type Server struct {
 	uploads uploads
 	// importing lets one import run at a time.
 	importing chan struct{}
-	outside   struct { // what does not change while the server runs
+	// matching lets one file be held against the releases at a time.
+	matching chan struct{}
+	outside  struct { // what does not change while the server runs
 		sync.Mutex
 		witnesses witnesses
 	}
@@ -168,7 +172,7 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("open assets: %w", err)
 		}
 	}
-	s := &Server{o: o, origin: origin, https: origin.Scheme == "https", hosts: hostsOf(origin), done: make(chan struct{}), importing: make(chan struct{}, 1)}
+	s := &Server{o: o, origin: origin, https: origin.Scheme == "https", hosts: hostsOf(origin), done: make(chan struct{}), importing: make(chan struct{}, 1), matching: make(chan struct{}, 1)}
 	if s.assets, err = loadAssets(o.Assets); err != nil {
 		return nil, err
 	}
@@ -247,6 +251,8 @@ func (s *Server) limits(next http.Handler) http.Handler {
 		limit := int64(maxBody)
 		if takesFiles(r) {
 			limit = maxUpload
+		} else if takesText(r) {
+			limit = maxReleaseForm
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(&pacedWriter{ResponseWriter: w, control: http.NewResponseController(w)}, r)

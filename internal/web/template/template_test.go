@@ -190,7 +190,7 @@ func TestNoMessageIsIdle(t *testing.T) {
 		"clock.by", "clock.jump", "clock.order", "copy.is",
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
 		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.desk", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
-		"map.dispute", "map.unmarked", "map.view", "gate", "match.error", "match.sure", "release.act", "release.error", "release.follow", "release.gate", "release.group", "release.precise", "release.state",
+		"map.dispute", "map.unmarked", "map.view", "gate", "match.compared", "match.error", "match.sure", "release.act", "release.at", "release.error", "release.follow", "release.gate", "release.group", "release.precise", "release.state",
 		"words.error", "words.fault", "words.kind", "words.reason", "export.format", "import.error", "import.format", "import.reason", "import.state", "token.allow", "token.error", "token.state",
 		// archive.KIND of a facet, by its name
 		"archive.accession", "archive.kind", "archive.state", "archive.difficulty"}

@@ -39,50 +39,54 @@ type ReleaseGate struct {
 	State  string         // "ok", "blocked", "waiting", "warning"
 	Reason string         // as in the keys gate.reason.*; empty: nothing to say
 	Args   map[string]any // values of the message of Reason
-	At     []string       // the places it speaks of, as people know them
+	At     []ReleaseAt    // the places it speaks of, as people know them
 	Mend   string         // where it can be put right; empty: nowhere
+}
+
+// ReleaseAt is a place in a release that a gate speaks of.
+type ReleaseAt struct {
+	Code string // as in the keys release.at.*
+	N    int64
+	Name string // of a language
+	Href string
 }
 
 // Release is page release: the desk of one release. Forms post to /releases/ID/about, /follow, /sign, /publish, /correct.
 type Release struct {
-	ID, Slug, Title     string
-	State               string // as in the keys release.state.*
-	Version, Number     int    // of the text that is worked on; of the publication it will be, or was
-	Out                 int    // the publication that is out; 0: none
-	Plan, PlanTitle     string
-	PlanVersion         int
-	Author              string
-	Authors             []string
-	SignedBy            string
-	SignedAt            time.Time
-	SignedVersion       int
-	PublishedBy         string
-	PublishedAt         time.Time
-	WithdrawnBy         string
-	WithdrawnAt         time.Time
-	Reason              string // of the withdrawal
-	Why                 string // of the correction that is being written
-	Embargo             time.Time
-	Gates               []ReleaseGate
-	Blocked, Waiting    int
-	Languages           []ReleaseLanguage
-	About               ReleaseAbout
-	Followed            []ReleaseFollowed
-	Corrections         []ReleaseCorrection
-	History             []ReleaseStep
-	Wrote               bool // the reader wrote it, or the plan
-	Alone               bool // the reader signed and nobody else would have had a hand in it
-	MayEdit             bool
-	MaySign             bool // by role; that it is another person is for Wrote
-	MayPublish          bool
-	Editable            bool // its state allows a change of the text
-	Signable, Letable   bool // its state allows the step
-	Folder              string
-	Today               string
-	Error, Text         string
-	Clips               []ReleaseFile
-	Drawing, Poster     bool
-	ShareFiles, ShareOf int64
+	ID, Slug, Title   string
+	State             string // as in the keys release.state.*
+	Version, Number   int    // of the text that is worked on; of the publication it will be, or was
+	Out               int    // the publication that is out; 0: none
+	Plan              string
+	PlanVersion       int
+	Authors           []string
+	SignedBy          string
+	SignedAt          time.Time
+	SignedVersion     int
+	PublishedBy       string
+	PublishedAt       time.Time
+	WithdrawnBy       string
+	WithdrawnAt       time.Time
+	Reason            string // of the withdrawal
+	Why               string // of the correction that is being written
+	Embargo           time.Time
+	Gates             []ReleaseGate
+	Blocked, Waiting  int
+	Languages         []ReleaseLanguage
+	About             ReleaseAbout
+	Followed          []ReleaseFollowed
+	Corrections       []ReleaseCorrection
+	History           []ReleaseStep
+	Wrote             bool // the reader wrote it, or the plan
+	SignBlocked       bool // gates block that have nothing to do with who signs
+	Concern           bool // something is out that would be blocked today
+	MayEdit           bool
+	MaySign           bool // by role; that it is another person is for Wrote
+	MayPublish        bool
+	Editable          bool // its state allows a change of the text
+	Signable, Letable bool // its state allows the step
+	Today             string
+	Error, Text       string
 }
 
 // ReleaseLanguage is the text in one language, in short.
@@ -98,6 +102,8 @@ type ReleaseLanguage struct {
 // ReleaseAbout is what is the same in every language.
 type ReleaseAbout struct {
 	Slug, Languages, Related               string
+	Fixed                                  bool // the slug cannot be changed any more
+	Correcting, Replace                    bool
 	Embargo                                string // 2026-11-22T10:00
 	Facility, Country, Precision, Lat, Lon string
 	Recorded                               string
@@ -108,8 +114,8 @@ type ReleaseAbout struct {
 
 // ReleaseNames is how a place, a region, a facility and a date are called in one language.
 type ReleaseNames struct {
-	Code, Name                        string
-	Place, Region, Facility, Recorded string
+	Code, Name                                    string
+	Place, Region, Facility, Recorded, Correction string
 }
 
 // ReleaseFollowed is something that followed.
@@ -133,13 +139,6 @@ type ReleaseStep struct {
 	By      string
 	At      time.Time
 	Note    string
-}
-
-// ReleaseFile is a file of the clip.
-type ReleaseFile struct {
-	Name   string
-	Height int
-	Bytes  int64
 }
 
 // ReleaseText is page release-text: the text in one language. The form posts to /releases/ID/text; captions to /releases/ID/captions.
@@ -211,6 +210,7 @@ type ReleasePreview struct {
 	ID, Slug string
 	Version  int
 	Files    []PreviewFile
+	Gates    []ReleaseGate // that block the making of it
 	Error    string
 	Text     string
 }
@@ -219,7 +219,6 @@ type ReleasePreview struct {
 type PreviewFile struct {
 	Name, Text, Lang string
 	Bytes            int64
-	SHA256           string
 }
 
 // ReleaseWithdraw is page release-withdraw: what happens, before it does. The form posts sure and reason.* to /releases/ID/withdraw.
@@ -237,23 +236,33 @@ type WithdrawReason struct{ Code, Name, Text string }
 // Match is page match: which release a file is from. The form posts file to /match.
 type Match struct {
 	Asked       bool
-	Exact       bool // the same file
+	Empty       bool // nothing was let out, so there was nothing to compare with
 	Found       []MatchFound
+	Compared    string // as in the keys match.compared.*
+	Clips       int64  // that it was held against
+	Alike       int64  // that look like it, of which nothing more can be said
 	Length      time.Duration
-	Bytes       int64
 	Limit       int64 // bytes of a file that is taken
 	Error, Text string
 }
 
-// MatchFound is a release that a file is from.
+// MatchFound is a clip that a file is from.
 type MatchFound struct {
-	ID, Slug, Title string
-	Version         int
-	State           string
-	Certainty       string // "same", "likely", "possible"
-	Score           int
-	Spans           []MatchSpan
+	How                  string // as in the keys match.sure.*
+	Releases             []MatchRelease
+	Clip                 string // identifier of a clip that was not let out
+	Length               time.Duration
+	CoverFile, CoverClip int // percent
+	Spans                []MatchSpan
 }
 
-// MatchSpan is a stretch of the release and where it lies in the file.
+// MatchRelease is a release that shows a clip.
+type MatchRelease struct {
+	ID, Slug, Title string // ID empty: not of this archive
+	Number          int
+	State           string
+	Published       time.Time
+}
+
+// MatchSpan is a stretch of the clip and where it lies in the file.
 type MatchSpan struct{ From, To, FileFrom, FileTo time.Duration }
