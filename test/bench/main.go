@@ -114,7 +114,6 @@ func (b *bench) run(dir, out string, wanted []string, skipPeers bool) (err error
 		"quick":  b.quickPass,
 		"page":   b.page,
 		"proof":  b.proof,
-		"clock":  b.clocks,
 		"search": b.search,
 		"import": b.importing,
 		"clock":  b.clocks,
