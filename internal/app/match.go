@@ -2,8 +2,6 @@ package app
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"zapis/internal/match"
@@ -13,7 +11,7 @@ import (
 // openMatch makes the room that says which release a file is from. Nothing is read, and no program looked for, until it is first asked.
 func (a *App) openMatch() (err error) {
 	a.Match, err = match.New(match.Options{
-		DB: a.DB, Vault: a.Vault, Sealer: a.Sealer, Custody: a.Custody, Agent: a.Program, Logger: a.Logger, Releases: a.releases,
+		DB: a.DB, Vault: a.Vault, Sealer: a.Sealer, Custody: a.Custody, Agent: a.Program, Logger: a.Logger, Releases: filepath.Join(a.Dir, "public", "releases"),
 		Media: func() (match.Media, error) {
 			if a.Media != nil {
 				return a.Media, nil
@@ -26,17 +24,4 @@ func (a *App) openMatch() (err error) {
 		},
 	})
 	return err
-}
-
-// releases opens the folder of release bundles; nothing in it leads outside of it.
-func (a *App) releases() (fs.FS, error) {
-	dir := filepath.Join(a.Dir, "public", "releases")
-	if _, err := os.Stat(dir); err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open the folder of releases: %w", err)
-	}
-	return root.FS(), nil
 }

@@ -185,13 +185,11 @@ func (l *Library) empty() bool {
 	return len(l.clips) == 0
 }
 
-// shows gives the releases that show a clip, newest first.
-func (l *Library) shows(sum string) (out []Appearance) {
-	for _, list := range l.files {
-		for _, f := range list {
-			if key(f.footage) == sum && !slices.ContainsFunc(out, func(a Appearance) bool { return a.Release == f.Release && a.Version == f.Version }) {
-				out = append(out, f.Appearance)
-			}
+// shows gives the releases that show a clip, newest first, each with the largest file of it.
+func (l *Library) shows(sum [32]byte) (out []Appearance) {
+	for _, f := range l.files[sum] {
+		if f.footage == sum {
+			out = append(out, f.Appearance)
 		}
 	}
 	newest(out)
@@ -321,8 +319,9 @@ func (l *Library) compare(ctx context.Context, q *fingerprint.Print, may func(cl
 	}
 	var list []candidate
 	for _, c := range candidates {
-		if held := l.clips[c.Name]; held != nil && held.print != nil {
-			list = append(list, candidate{c, *held, l.shows(c.Name)})
+		raw, err := hex.DecodeString(c.Name)
+		if held := l.clips[c.Name]; held != nil && held.print != nil && err == nil {
+			list = append(list, candidate{c, *held, l.shows([32]byte(raw))})
 		}
 	}
 	l.mu.RUnlock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -32,8 +33,8 @@ type Options struct {
 	Agent string
 	// Media finds the outside programs; it is asked when a clip or a file is to be decoded and not before.
 	Media func() (Media, error)
-	// Releases opens the folder of release bundles; nil, or fs.ErrNotExist: nothing was let out.
-	Releases func() (fs.FS, error)
+	// Releases is the folder of release bundles; where it is not there, nothing was let out.
+	Releases string
 	Logger   *slog.Logger // nil: silent
 	Now      func() time.Time
 }
@@ -117,38 +118,46 @@ func (s *Service) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read releases: %w", err)
 	}
+	var files fs.FS
+	if root != nil {
+		defer root.Close() // only read
+		files = root.FS()
+	}
 	if err := s.note(ctx, list); err != nil {
 		return fmt.Errorf("note releases: %w", err)
 	}
 	if err := s.rendered(ctx); err != nil {
 		return err
 	}
-	if err := s.released(ctx, root, list); err != nil {
+	if err := s.released(ctx, files, list); err != nil {
 		return err
 	}
 	return s.load(ctx, list)
 }
 
-// folders reads the bundles that are out.
-func (s *Service) folders() (fs.FS, []folder, error) {
-	if s.o.Releases == nil {
+// folders reads the bundles that are out. The caller closes the folder, which may be nil.
+func (s *Service) folders() (*os.Root, []folder, error) {
+	if s.o.Releases == "" {
 		return nil, nil, nil
 	}
-	root, err := s.o.Releases()
+	root, err := os.OpenRoot(s.o.Releases)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
+	}
+	if at := new(fs.PathError); errors.As(err, &at) {
+		err = at.Err // without the path, which may name somebody
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	list, problems, err := folders(root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+	list, problems, err := folders(root.FS())
+	if err != nil {
+		return nil, nil, errors.Join(err, root.Close())
 	}
 	for range problems {
 		s.o.Logger.Warn("a folder among the releases is no bundle") // its name may be anything
 	}
-	return root, list, err
+	return root, list, nil
 }
 
 // note keeps what each bundle holds, which outlasts its withdrawal.
