@@ -73,7 +73,7 @@ func (c *serveCmd) serve(k *call, a *app.App, l net.Listener, origin string) err
 	}
 	defer accounts.Close()
 	site, err := web.New(web.Options{
-		Account: accounts, Reading: a.Reading, Log: a.Anchor, Proof: a.Proof, Erase: a.Erase, Catalogue: a.Knowledge, Exchange: a.Exchange, Testimony: a.Knowledge, Identity: a.Identities, Compartments: a.Knowledge, Note: a.Note, Transcript: a.Transcript, Search: a.Search, Machine: a.Machine, Copies: a.Copies, Origin: origin, InsecureHTTP: c.InsecureHTTP, Version: a.Version, Logger: a.Logger,
+		Account: accounts, Reading: a.Reading, Log: a.Anchor, Proof: a.Proof, Erase: a.Erase, Catalogue: a.Knowledge, Exchange: a.Exchange, Testimony: a.Knowledge, Identity: a.Identities, Compartments: a.Knowledge, Note: a.Note, Transcript: a.Transcript, Search: a.Search, Machine: a.Machine, Copies: a.Copies, Match: a.Match, Origin: origin, InsecureHTTP: c.InsecureHTTP, Version: a.Version, Logger: a.Logger,
 	})
 	if err != nil {
 		return err
@@ -183,6 +183,12 @@ func (c *serveCmd) chores(ctx context.Context, a *app.App, accounts *account.Ser
 		case <-sweep.C:
 			if err := accounts.Expire(ctx); err != nil && ctx.Err() == nil {
 				a.Logger.WarnContext(ctx, "expired sessions not removed", "error", err)
+			}
+			// So that what was let out is known again even if it is withdrawn before anybody asks.
+			if !c.NoWorker {
+				if err := a.Match.Refresh(ctx); err != nil && ctx.Err() == nil {
+					a.Logger.WarnContext(ctx, "clips are not fingerprinted", "error", err)
+				}
 			}
 		}
 	}
