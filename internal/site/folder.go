@@ -1,0 +1,593 @@
+package site
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNotOurs says that a place holds something that this program did not put there; it is left alone.
+var ErrNotOurs = errors.New("the place holds something else")
+
+// ErrBusy says that another process is building the site.
+var ErrBusy = errors.New("another process is building the site")
+
+// Names in the folder of a site. Two trees take turns: one is behind the link current, the other one is brought up to date beside it, with
+// hard links for what stays. The list beside each tree is there only while the tree is whole.
+const (
+	nameCurrent  = "current"
+	nameMark     = ".zapis-site"
+	nameHeld     = "held.json"
+	nameManifest = "site-manifest.json"
+)
+
+var treeNames = []string{"tree-a", "tree-b"}
+
+// entry is a file of a tree.
+type entry struct {
+	Key    string `json:"key"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	Gzip   bool   `json:"gzip,omitempty"`
+}
+
+type listing map[string]entry
+
+// folder is the folder of a site, locked for this process.
+type folder struct {
+	dir  string
+	lock *os.File
+}
+
+func openFolder(dir string) (*folder, error) {
+	if dir == "" {
+		return nil, fmt.Errorf("%w: no folder is named", ErrConfig)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	mark := filepath.Join(dir, nameMark)
+	if _, err := os.Lstat(mark); errors.Is(err, fs.ErrNotExist) && len(entries) > 0 {
+		return nil, ErrNotOurs
+	}
+	lock, err := os.OpenFile(mark, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrBusy
+		}
+		return nil, err
+	}
+	return &folder{dir: dir, lock: lock}, nil
+}
+
+func (f *folder) close() { _ = f.lock.Close() } // the lock goes with it
+
+// held gives what the build before kept of the bundles; nil if there is nothing of use.
+func (f *folder) held() map[string]*held {
+	raw, err := os.ReadFile(filepath.Join(f.dir, nameHeld))
+	if err != nil {
+		return nil
+	}
+	var list []*held
+	if json.Unmarshal(raw, &list) != nil {
+		return nil
+	}
+	out := map[string]*held{}
+	for _, h := range list {
+		if h != nil {
+			out[h.Release.Slug] = h
+		}
+	}
+	return out
+}
+
+// keep writes what the next build may use. Without it everything is read anew, so that an error does no harm.
+func (f *folder) keep(all []*held) {
+	if raw, err := json.Marshal(all); err == nil {
+		_ = writeFile(filepath.Join(f.dir, nameHeld), raw)
+	}
+}
+
+// writeFile replaces a file in one step.
+func writeFile(name string, data []byte) error {
+	tmp := name + ".new"
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, name)
+}
+
+func (f *folder) listName(tree string) string { return filepath.Join(f.dir, tree+".json") }
+
+func (f *folder) list(tree string) listing {
+	raw, err := os.ReadFile(f.listName(tree))
+	if err != nil {
+		return nil
+	}
+	var l listing
+	if json.Unmarshal(raw, &l) != nil {
+		return nil
+	}
+	return l
+}
+
+// current gives the tree behind the link; empty if there is none.
+func (f *folder) current() string {
+	to, err := os.Readlink(filepath.Join(f.dir, nameCurrent))
+	if err != nil || !slices.Contains(treeNames, to) {
+		return ""
+	}
+	return to
+}
+
+// work is one change of a tree.
+type work struct {
+	root     *os.Root // of the bundles
+	s        *site
+	now      string // folder of the current tree
+	next     string // folder of the tree that is changed
+	nowList  listing
+	nextList listing
+	dirs     sync.Map // that were made
+	mu       sync.Mutex
+	written  []string
+	all      bool
+}
+
+// apply brings the tree that nobody reads up to the tasks, and puts it behind the link.
+func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error) {
+	o := s.o
+	seen := map[string]bool{}
+	for _, t := range tasks {
+		if seen[t.path] || strings.HasSuffix(t.path, ".gz") {
+			return Built{}, errors.New("two files would have one name")
+		}
+		seen[t.path] = true
+	}
+	root, err := os.OpenRoot(o.Releases)
+	if err != nil {
+		return Built{}, err
+	}
+	defer root.Close() // only read
+	now := f.current()
+	next := treeNames[0]
+	if now == next {
+		next = treeNames[1]
+	}
+	w := &work{root: root, s: s, next: filepath.Join(f.dir, next), nextList: f.list(next), all: o.All}
+	if now != "" {
+		w.now, w.nowList = filepath.Join(f.dir, now), f.list(now)
+	}
+	// From here on the other tree is not whole.
+	if err := removeIfThere(f.listName(next)); err != nil {
+		return Built{}, err
+	}
+	if w.nextList == nil || o.All {
+		if err := os.RemoveAll(w.next); err != nil {
+			return Built{}, err
+		}
+		w.nextList = listing{}
+	}
+	if err := os.MkdirAll(w.next, 0o755); err != nil {
+		return Built{}, err
+	}
+	list, err := w.do(ctx, tasks)
+	if err != nil {
+		return Built{}, err
+	}
+	b := Built{Tree: w.next, Files: len(list), Written: len(w.written)}
+	if b.Digest, err = w.finish(list); err != nil {
+		return Built{}, err
+	}
+	if err := f.turn(next, list); err != nil {
+		return Built{}, err
+	}
+	// What is withdrawn must not stay in the tree that was read before either.
+	if now != "" {
+		if err := f.prune(now, w.nowList, list); err != nil {
+			return Built{}, err
+		}
+	}
+	return b, nil
+}
+
+// do makes every task true in the next tree and removes what belongs to none.
+func (w *work) do(ctx context.Context, tasks []task) (listing, error) {
+	entries, errs := make([]entry, len(tasks)), make([]error, len(tasks))
+	list := make(listing, len(tasks)+1)
+	for _, t := range tasks {
+		list[t.path] = entry{}
+	}
+	for name, e := range w.nextList {
+		if _, stays := list[name]; !stays {
+			if err := removeFile(w.next, name, e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var failed atomic.Bool
+	parallel(len(tasks), func(i int) {
+		if failed.Load() {
+			return
+		}
+		if errs[i] = ctx.Err(); errs[i] == nil {
+			entries[i], errs[i] = w.one(tasks[i])
+		}
+		if errs[i] != nil {
+			failed.Store(true)
+		}
+	})
+	for i, t := range tasks {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		list[t.path] = entries[i]
+	}
+	return list, nil
+}
+
+// one makes one file.
+func (w *work) one(t task) (entry, error) {
+	if e, ok := w.nextList[t.path]; ok && e.Key == t.key {
+		return e, nil
+	}
+	if err := w.mkdir(path.Dir(t.path)); err != nil {
+		return entry{}, err
+	}
+	if e, ok := w.nextList[t.path]; ok {
+		if err := removeFile(w.next, t.path, e); err != nil {
+			return entry{}, err
+		}
+	}
+	if e, ok := w.nowList[t.path]; ok && e.Key == t.key && !w.all {
+		err := link(w.now, w.next, t.path, e)
+		if err == nil {
+			return e, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // somebody removed it: make it anew
+			return entry{}, err
+		}
+	}
+	w.mu.Lock()
+	w.written = append(w.written, t.path)
+	w.mu.Unlock()
+	switch {
+	case t.from != "":
+		return entry{Key: t.key, SHA256: t.sum, Size: t.size}, w.take(t)
+	case t.kit != nil:
+		return w.kit(t)
+	}
+	b, err := t.make()
+	if err != nil {
+		return entry{}, err
+	}
+	e := entry{Key: t.key, Size: int64(len(b))}
+	sum := sha256.Sum256(b)
+	e.SHA256 = hex.EncodeToString(sum[:])
+	at := filepath.Join(w.next, filepath.FromSlash(t.path))
+	if err := create(at, bytes.NewReader(b)); err != nil {
+		return entry{}, err
+	}
+	if packs(t.path) {
+		e.Gzip = true
+		return e, createGzip(at+".gz", b)
+	}
+	return e, nil
+}
+
+func packs(name string) bool {
+	switch path.Ext(name) {
+	case ".html", ".css", ".svg", ".atom", ".json", ".xml", ".txt", ".csv":
+		return true
+	}
+	return false
+}
+
+var packers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(io.Discard, 6) // the level is one that there is
+	return z
+}}
+
+func createGzip(name string, b []byte) error {
+	z := packers.Get().(*gzip.Writer)
+	defer packers.Put(z)
+	var out bytes.Buffer
+	z.Reset(&out)
+	if _, err := z.Write(b); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return create(name, &out)
+}
+
+func (w *work) mkdir(dir string) error {
+	if _, there := w.dirs.Load(dir); there {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Join(w.next, filepath.FromSlash(dir)), 0o755); err != nil {
+		return err
+	}
+	w.dirs.Store(dir, true)
+	return nil
+}
+
+// create writes a file that is not there. Files of a tree are never written again: another tree may share them.
+func create(name string, from io.Reader) (err error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) { // left by a build that was cut short
+		if err = os.Remove(name); err != nil {
+			return err
+		}
+		f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if _, err = io.Copy(f, from); err != nil {
+		return err
+	}
+	return nil
+}
+
+// take copies a file of a bundle, and compares its digest once more. It is a copy, not a link: a bundle is readable by its owner, a site by
+// the web server.
+func (w *work) take(t task) error {
+	f, err := w.root.Open(t.from)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // only read
+	sum := sha256.New()
+	if err := create(filepath.Join(w.next, filepath.FromSlash(t.path)), io.TeeReader(f, sum)); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != t.sum {
+		return refuse("a file changed while the site was built")
+	}
+	return nil
+}
+
+func (w *work) kit(t task) (entry, error) {
+	at := filepath.Join(w.next, filepath.FromSlash(t.path))
+	if err := removeIfThere(at); err != nil {
+		return entry{}, err
+	}
+	f, err := os.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return entry{}, err
+	}
+	sum := sha256.New()
+	err = w.s.writeKit(io.MultiWriter(f, sum), w.root, t.kit)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return entry{Key: t.key, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: w.s.kitSize(t.kit)}, err
+}
+
+func link(from, to, name string, e entry) error {
+	name = filepath.FromSlash(name)
+	names := []string{name}
+	if e.Gzip {
+		names = append(names, name+".gz")
+	}
+	for _, n := range names {
+		err := os.Link(filepath.Join(from, n), filepath.Join(to, n))
+		if errors.Is(err, fs.ErrExist) { // left by a build that was cut short
+			if err = os.Remove(filepath.Join(to, n)); err == nil {
+				err = os.Link(filepath.Join(from, n), filepath.Join(to, n))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func removeIfThere(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// removeFile removes a file of a tree, and folders that become empty.
+func removeFile(tree, name string, e entry) error {
+	at := filepath.Join(tree, filepath.FromSlash(name))
+	if e.Gzip {
+		if err := removeIfThere(at + ".gz"); err != nil {
+			return err
+		}
+	}
+	if err := removeIfThere(at); err != nil {
+		return err
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if os.Remove(filepath.Join(tree, filepath.FromSlash(dir))) != nil {
+			break // not empty
+		}
+	}
+	return nil
+}
+
+// manifest is what stands in site-manifest.json, so that a copy of a site can be compared with the site.
+type manifest struct {
+	Format string              `json:"format"`
+	Files  map[string]fileName `json:"files"`
+}
+
+type fileName struct {
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+}
+
+const manifestFormat = "zapis site 1"
+
+// finish writes the public list of files and gives the digest of the site.
+func (w *work) finish(list listing) (string, error) {
+	m := manifest{Format: manifestFormat, Files: make(map[string]fileName, len(list))}
+	for name, e := range list {
+		m.Files[name] = fileName{e.SHA256, e.Size}
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	digest := hex.EncodeToString(sum[:])
+	at := filepath.Join(w.next, nameManifest)
+	for _, n := range []string{at, at + ".gz"} {
+		if err := removeIfThere(n); err != nil {
+			return "", err
+		}
+	}
+	if err := create(at, bytes.NewReader(raw)); err != nil {
+		return "", err
+	}
+	w.written = append(w.written, nameManifest)
+	list[nameManifest] = entry{Key: "-", SHA256: digest, Size: int64(len(raw))}
+	return digest, w.sync()
+}
+
+// syncFew is up to how many new files are brought to the disk one by one; for more the whole disk is asked.
+const syncFew = 200
+
+func (w *work) sync() error {
+	if len(w.written) > syncFew {
+		d, err := os.Open(w.next)
+		if err != nil {
+			return err
+		}
+		defer d.Close() // only asked to sync
+		return unix.Syncfs(int(d.Fd()))
+	}
+	dirs := map[string]bool{w.next: true}
+	for _, name := range w.written {
+		at := filepath.Join(w.next, filepath.FromSlash(name))
+		if err := syncOne(at); err != nil {
+			return err
+		}
+		if packs(name) && name != nameManifest {
+			if err := syncOne(at + ".gz"); err != nil {
+				return err
+			}
+		}
+		dirs[filepath.Dir(at)] = true
+	}
+	for d := range dirs {
+		if err := syncOne(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncOne(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	return errors.Join(err, f.Close())
+}
+
+// turn puts a tree behind the link: its list first, then the link in one step.
+func (f *folder) turn(tree string, list listing) error {
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(f.listName(tree), raw); err != nil {
+		return err
+	}
+	if f.current() == tree {
+		return nil
+	}
+	at := filepath.Join(f.dir, nameCurrent)
+	if err := removeIfThere(at + ".new"); err != nil {
+		return err
+	}
+	if err := os.Symlink(tree, at+".new"); err != nil {
+		return err
+	}
+	if err := os.Rename(at+".new", at); err != nil {
+		return err
+	}
+	return syncOne(f.dir)
+}
+
+// prune removes from a tree what is no longer part of the site. It is not whole afterwards, unless nothing had to go.
+func (f *folder) prune(tree string, had, has listing) error {
+	gone := false
+	for name := range had {
+		if _, stays := has[name]; !stays {
+			gone = true
+			break
+		}
+	}
+	if had == nil { // nobody knows what is in it
+		if err := removeIfThere(f.listName(tree)); err != nil {
+			return err
+		}
+		return os.RemoveAll(filepath.Join(f.dir, tree))
+	}
+	if !gone {
+		return nil
+	}
+	kept := listing{}
+	for name, e := range had {
+		if _, stays := has[name]; stays {
+			kept[name] = e
+		}
+	}
+	if err := removeIfThere(f.listName(tree)); err != nil {
+		return err
+	}
+	for name, e := range had {
+		if _, stays := has[name]; !stays {
+			if err := removeFile(filepath.Join(f.dir, tree), name, e); err != nil {
+				return err
+			}
+		}
+	}
+	raw, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	return writeFile(f.listName(tree), raw)
+}
