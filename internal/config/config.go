@@ -53,6 +53,13 @@ type Config struct {
 	Calendars       string        `key:"calendars" doc:"OpenTimestamps calendars: the addresses that they write into proofs, separated by spaces. They see a digest with a random part, never a checkpoint."`
 	BlockHeaders    string        `key:"block_headers" doc:"File with all Bitcoin block headers from the first on, 80 bytes each, as a node can write it. Without it no OpenTimestamps proof is ever called confirmed."`
 	Publish         string        `key:"publish" doc:"Folder (absolute) or s3://… where every checkpoint is published by itself; empty: only by zapis log publish."`
+	Site            string        `key:"site" doc:"Folder in which zapis site build makes the public site; empty: public/site in the home folder. A web server shows the folder current in it."`
+	SiteName        string        `key:"site_name" doc:"Name of the archive on the public site, as readers know it."`
+	SiteURL         string        `key:"site_url" doc:"Address under which the public site will stand, such as https://archive.example/; empty: nothing absolute is written, and there is no map for search engines."`
+	SiteOnion       string        `key:"site_onion" doc:"Address of the same site as an onion service, shown at the foot of every page."`
+	SiteLanguages   string        `key:"site_languages" doc:"Languages of the pages, separated by spaces, the first one at the root: en, ru, uk, ar."`
+	SitePages       string        `key:"site_pages" doc:"Folder with LANGUAGE/how.txt and LANGUAGE/support.txt, plain text that replaces what the program says about how you work and about support."`
+	SiteTarget      string        `key:"site_target" doc:"Where zapis site publish sends the site: s3://bucket/prefix?endpoint=…, or a place as rsync knows it."`
 	Speech          string        `key:"speech" doc:"Address of a speech engine that writes down what is said in recordings: http://127.0.0.1:8000 (in the form of OpenAI, which many local servers speak) or http://127.0.0.1:8080/inference (whisper.cpp; whisper+http://… with another path). Empty: none. It must be this machine or a private network."`
 	SpeechModel     string        `key:"speech_model" doc:"Model that the speech engine is asked for, by its own name; empty: the one it has."`
 	SpeechLanguage  string        `key:"speech_language" doc:"Language of the recordings, such as ru or uk; empty: the engine finds out."`
@@ -64,7 +71,7 @@ type Config struct {
 // Default is the configuration without a file.
 func Default() Config {
 	return Config{Listen: "127.0.0.1:8080", Reserve: 1 << 30, FixityEvery: 24 * time.Hour, FixityScope: "sample 5%",
-		LogEvery: 24 * time.Hour, LogAt: "00:10", Log: "warn"}
+		LogEvery: 24 * time.Hour, LogAt: "00:10", SiteName: "Zapis", SiteLanguages: "en ru uk", Log: "warn"}
 }
 
 // Size is a number of bytes, written as 500MiB, 1GiB, 2TB or plain digits.
