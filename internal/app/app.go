@@ -30,6 +30,7 @@ import (
 	"zapis/internal/note"
 	"zapis/internal/proof"
 	"zapis/internal/reading"
+	"zapis/internal/redact"
 	"zapis/internal/search"
 	"zapis/internal/store"
 	"zapis/internal/tlog"
@@ -93,6 +94,7 @@ type App struct {
 	Knowledge  *knowledge.Service    // the catalogue
 	Identities *knowledge.Identities // who stands behind its codes
 	Note       *note.Service
+	Redact     *redact.Service // redaction plans
 	Search     *search.Service
 	Transcript *transcript.Service
 	Machine    *machine.Service
@@ -261,6 +263,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 	if err = a.openNote(); err != nil {
 		return err
 	}
+	if err = a.openRedact(); err != nil {
+		return err
+	}
 	if err = a.openTranscript(); err != nil {
 		return err
 	}
@@ -294,6 +299,7 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 	a.Derive.Register(a.Jobs)
 	a.Copies.Register(a.Jobs)
 	a.Fixity.Register(a.Jobs, a.Program)
+	a.Redact.Register(a.Jobs)
 	return nil
 }
 
