@@ -27,7 +27,7 @@ const matchTime = 5 * time.Minute
 // matchPage serves GET /match.
 func (s *Server) matchPage(w http.ResponseWriter, r *request) error {
 	if s.o.Match == nil {
-		return archive.ErrNotFound
+		return s.drawMatch(w, r, http.StatusOK, template.Match{Error: "tools"})
 	}
 	return s.drawMatch(w, r, http.StatusOK, template.Match{})
 }
@@ -42,7 +42,7 @@ func (s *Server) drawMatch(w http.ResponseWriter, r *request, status int, v temp
 // file is looked at at a time, so that several people cannot fill the memory.
 func (s *Server) matchFile(w http.ResponseWriter, r *request) error {
 	if s.o.Match == nil {
-		return archive.ErrNotFound
+		return s.drawMatch(w, r, http.StatusServiceUnavailable, template.Match{Error: "tools"})
 	}
 	select {
 	case s.matching <- struct{}{}:

@@ -324,7 +324,7 @@ var fills = map[string][]string{
 	"{claim}":      {"open.claim", "closed.claim", "closed.date", "closed.source0", "closed.quote"}, "{merge}": {"closed.merge", "closed.merge2"},
 	"{suggestion}": {"suggestion.ready", "suggestion.hard", "suggestion.foreign"}, "{link}": {"open.link", "closed.link", "closed.link2", "foreign.link"}, "{note}": {"note.ready", "note.hard", "note.foreign"},
 	"{search}": {"closed.search"}, "{question}": {"closed.question"}, "{vocabulary}": {"=act", "=none"}, "{format}": {"=vtt"}, "{import}": {"closed.import"}, "{upload}": {"closed.upload"},
-	"{erasure}": {"closed.erasure"}, "{job}": {"=1"}, "{track}": {"track.ready", "track.hard", "track.foreign"}, "{sentence}": {"span.ready", "span.hard", "span.foreign"}, "{$}": {"="},
+	"{erasure}": {"closed.erasure"}, "{release}": {"open.release", "closed.release"}, "{job}": {"=1"}, "{track}": {"track.ready", "track.hard", "track.foreign"}, "{sentence}": {"span.ready", "span.hard", "span.foreign"}, "{$}": {"="},
 }
 
 // probe is one request.
@@ -442,7 +442,7 @@ func posted(r route) (media string, bodies []string) {
 		return "application/json", append(out, `{"format":"ftm","purpose":"archive","audience":"team","compartment":"<closed.compartment>"}`)
 	case "/api/items/{item}/notes", "/api/v1/items/{item}/notes":
 		return "application/json", []string{`{"key":"0123456789abcdef","from":1,"to":2,"region":null,"page":0,"body":"x","tag":"","lang":""}`}
-	case "/sign-in", "/sign-in/link/{token}", "/sign-out", "/setup", "/people", "/me", "/me/tokens", "/import", "/api/v1/imports", "/api/me/marking":
+	case "/sign-in", "/sign-in/link/{token}", "/sign-out", "/setup", "/people", "/me", "/me/tokens", "/import", "/api/v1/imports", "/match", "/api/me/marking":
 		return "", nil
 	}
 	if strings.Contains(r.Path, "passkey") {

@@ -384,53 +384,49 @@ func (s *Server) drawRelease(w http.ResponseWriter, r *request, status int, x re
 func (s *Server) gateLine(r *request, x release.View, g release.Gate) template.ReleaseGate {
 	out := template.ReleaseGate{Code: g.Code, State: string(g.State), Reason: g.Reason, Args: map[string]any{}}
 	for i := 0; i+1 < len(g.Args); i += 2 {
-		if name, ok := g.Args[i].(string); ok {
-			out.Args[name] = g.Args[i+1]
+		name, _ := g.Args[i].(string)
+		switch v := g.Args[i+1].(type) {
+		case time.Time:
+			out.Args[name] = s.words.For(r.language(s)).Datetime(v)
+		case int:
+			out.Args[name] = int64(v)
+		default:
+			out.Args[name] = v
 		}
 	}
-	here, text, plan := "/releases/"+x.ID, "", "/plans/"+x.Version.Draft.Plan
-	first := ""
+	if _, ok := out.Args["at"]; g.Code == release.GateProof && g.Reason == "next-tick" && !ok {
+		out.Reason = "next-tick-unknown"
+	}
+	here, plan := "/releases/"+x.ID, "/plans/"+x.Version.Draft.Plan
+	anywhere := here + "#texts"
 	if l := x.Version.Draft.Languages; len(l) > 0 {
-		first = l[0]
+		anywhere = here + "/text?in=" + url.QueryEscape(l[0])
 	}
+	first := ""
 	for _, at := range g.At {
-		p := template.ReleaseAt{Code: at}
-		kind, rest, _ := strings.Cut(at, ".")
-		n, err := strconv.Atoi(rest)
-		switch {
-		case kind == "text" && knownCode(x.Version.Draft.Languages, rest):
-			p.Name, _ = langName(rest)
-			p.Code, p.Href = "text", here+"/text?in="+url.QueryEscape(rest)
-		case kind == "sentence" && err == nil:
-			p.Code, p.N, p.Href = "sentence", int64(n), here+"/text?in="+url.QueryEscape(first)+"#s"+rest
-		case kind == "warning" && err == nil:
-			p.Code, p.N, p.Href = "warning", int64(n), here+"/text?in="+url.QueryEscape(first)+"#warnings"
-		case kind == "cut" && err == nil:
-			p.Code, p.N, p.Href = "cut", int64(n), plan
-		}
-		if text == "" && strings.HasPrefix(p.Href, here+"/text") {
-			text = p.Href
-		}
+		p := releasePlace(x, at)
+		first = cmp.Or(first, p.Href)
 		out.At = append(out.At, p)
 	}
 	if g.State == release.OK {
 		return out
 	}
-	anywhere := here + "/text?in=" + url.QueryEscape(first)
 	switch g.Code {
-	case release.GatePlan, release.GateGaps, release.GateFiles, release.GateOriginal:
+	case release.GatePlan, release.GateGaps, release.GateFiles, release.GateMetadata, release.GateClock, release.GateEdges, release.GateOriginal:
 		out.Mend = plan
 	case release.GateLook:
 		out.Mend = plan + "/look"
-	case release.GateSource:
-		out.Mend = cmp.Or(text, plan)
-		if g.Reason != "" && strings.HasPrefix(g.Reason, "text") {
-			out.Mend = cmp.Or(text, anywhere)
+	case release.GateTraces:
+		out.Mend = cmp.Or(first, plan)
+	case release.GateConsent:
+		out.Mend = cmp.Or(first, plan)
+		if g.Reason == "person-named" {
+			out.Mend = cmp.Or(first, anywhere)
 		}
-	case release.GatePeople, release.GateLanguages:
-		out.Mend = cmp.Or(text, anywhere)
-	case release.GateConsent, release.GateCertainty:
-		out.Mend = cmp.Or(text, anywhere+"#sentences")
+	case release.GatePeople, release.GateLanguages, release.GateTime, release.GateForm:
+		out.Mend = cmp.Or(first, anywhere)
+	case release.GateCertainty, release.GateClaims:
+		out.Mend = cmp.Or(first, anywhere+"#sentences")
 	case release.GateWarnings:
 		out.Mend = anywhere + "#warnings"
 	case release.GateCorrection, release.GateEmbargo:
@@ -445,7 +441,59 @@ func (s *Server) gateLine(r *request, x release.View, g release.Gate) template.R
 	return out
 }
 
-func knownCode(list []string, code string) bool { return slices.Contains(list, code) }
+// releasePlace says what a place in a release is that a gate speaks of, such as "sentence.3.ru", "cut.1" or the name of a file, and where it is mended.
+func releasePlace(x release.View, at string) template.ReleaseAt {
+	here, langs := "/releases/"+x.ID, x.Version.Draft.Languages
+	text := func(lang, where string) string {
+		if !slices.Contains(langs, lang) {
+			if len(langs) == 0 {
+				return here + "#texts"
+			}
+			lang = langs[0]
+		}
+		return here + "/text?in=" + url.QueryEscape(lang) + where
+	}
+	parts := strings.Split(at, ".")
+	kind, lang := parts[0], parts[len(parts)-1]
+	if bundle.IsName(at) {
+		p := template.ReleaseAt{File: at}
+		if len(parts) == 3 && (kind == "text" || kind == "captions") {
+			p.Href = text(parts[1], "")
+			if kind == "captions" {
+				p.Href = text(parts[1], "#captions")
+			}
+		}
+		return p
+	}
+	p := template.ReleaseAt{Code: kind}
+	if slices.Contains(langs, lang) && len(parts) > 1 {
+		p.Name, _ = langName(lang)
+	}
+	if len(parts) > 1 {
+		if n, err := strconv.Atoi(parts[1]); err == nil {
+			p.N = int64(n)
+		}
+	}
+	switch kind {
+	case "title", "summary", "shows", "credit":
+		p.Href = text(lang, "")
+	case "captions":
+		p.Href = text(lang, "#captions")
+	case "sentence":
+		p.Href = text(lang, "#s"+strconv.FormatInt(p.N-1, 10))
+	case "warning":
+		p.Href = text(lang, "#warnings")
+	case "facility", "place", "region", "recorded", "correction", "slug":
+		p.Href = here + "#about"
+	case "followed":
+		p.Href = here + "#followed"
+	case "cut":
+		p.Href = "/plans/" + x.Version.Draft.Plan
+	default:
+		return template.ReleaseAt{File: at}
+	}
+	return p
+}
 
 func languageLine(d release.Draft, lang string) template.ReleaseLanguage {
 	l := template.ReleaseLanguage{Code: lang, Title: d.Title[lang], Of: len(d.Sentences), Captions: d.Captions[lang] != ""}
@@ -460,7 +508,11 @@ func languageLine(d release.Draft, lang string) template.ReleaseLanguage {
 			l.Warnings++
 		}
 	}
-	l.Complete = l.Title != "" && d.Summary[lang] != "" && d.Shows[lang] != "" && l.Sentences == l.Of && l.Warnings == len(d.Warnings)
+	// What is optional is there in every language or in none.
+	l.Complete = l.Title != "" && d.Shows[lang] != "" && l.Sentences == l.Of && l.Warnings == len(d.Warnings)
+	for _, w := range []release.Words{d.Summary, d.Credit, d.Captions} {
+		l.Complete = l.Complete && (len(w) == 0 || w[lang] != "")
+	}
 	return l
 }
 
@@ -506,6 +558,9 @@ func put(w *release.Words, lang, text string) {
 	(*w)[lang] = text
 }
 
+// draftFaults are the faults of a draft that the room names, as in the keys release.error.in-*.
+var draftFaults = []string{"in-text", "in-languages", "in-slug", "in-captions", "in-length", "in-list"}
+
 // keep saves a draft and says what became of it: an empty problem when it is saved. Somebody else's version is never overwritten.
 func (s *Server) keep(r *request, x release.View, d release.Draft, note, problem string) (status int, code, text string, err error) {
 	base, err := strconv.Atoi(r.PostForm.Get("base"))
@@ -522,6 +577,11 @@ func (s *Server) keep(r *request, x release.View, d release.Draft, note, problem
 	case errors.Is(err, archive.ErrExists):
 		return http.StatusConflict, "taken", "", nil
 	case errors.Is(err, archive.ErrInvalid):
+		if p, ok := errors.AsType[*archive.Public](err); ok {
+			if code := "in-" + strings.TrimPrefix(p.Text, "release-"); slices.Contains(draftFaults, code) {
+				return http.StatusBadRequest, code, "", nil
+			}
+		}
 		return http.StatusBadRequest, problem, publicText(err), nil
 	case errors.Is(err, archive.ErrConflict):
 		return http.StatusConflict, "meanwhile", publicText(err), nil

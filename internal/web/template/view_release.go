@@ -48,6 +48,7 @@ type ReleaseAt struct {
 	Code string // as in the keys release.at.*
 	N    int64
 	Name string // of a language
+	File string // name of a file of the bundle, in place of Code
 	Href string
 }
 
