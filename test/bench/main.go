@@ -119,6 +119,7 @@ func (b *bench) run(dir, out string, wanted []string, skipPeers bool) (err error
 		"clock":  b.clocks,
 
 		"fingerprint": b.fingerprint,
+		"redact":      b.redact,
 		"gap":         b.gaps,
 	}
 	for _, name := range order {
