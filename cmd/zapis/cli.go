@@ -51,6 +51,7 @@ type cli struct {
 	Clip       clipCmd       `cmd:"" help:"Cut clips for publication and state where they come from."`
 	Proof      proofCmd      `cmd:"" help:"Write bundles by which anybody can check a scope, a clip or an item, without an archive."`
 	Testimony  testimonyCmd  `cmd:"" help:"Testimony, what may be done with it, and who it is from."`
+	Site       siteCmd       `cmd:"" help:"Make, serve and send the public site."`
 	Erase      eraseCmd      `cmd:"" help:"Erase an item for good, when two people agree."`
 	Finding    findingCmd    `cmd:"" help:"Decide on what machines found: clocks in the picture."`
 	Coverage   coverageCmd   `cmd:"" help:"Say what recordings cover on a day, and where there is nothing."`

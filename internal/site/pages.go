@@ -320,8 +320,8 @@ func (v *view) MaskList(h *held) string {
 	return strings.Join(out, sep)
 }
 
-// SizeOf is the length of a file of a bundle, KitSize of its press kit.
-func (v *view) SizeOf(h *held, name string) int64 { return h.Sizes[name] }
+// SizeOf writes the length of a file of a bundle.
+func (v *view) SizeOf(h *held, name string) string { return v.t.bytes(h.Sizes[name]) }
 
 // KitName is the name of the press kit beside the media.
 func (v *view) KitName() string { return kitName }

@@ -116,13 +116,8 @@ func (h *handler) file(w http.ResponseWriter, r *http.Request, root *os.Root, na
 	}
 	defer func() { _ = f.Close() }() // only read
 	head.Set("Content-Type", kind)
-	head.Set("Cache-Control", "max-age=60")
-	switch {
-	case strings.HasPrefix(name, "media/"):
-		head.Set("Cache-Control", "max-age=600") // short enough for a withdrawal to be seen
-	case strings.HasPrefix(name, "style."):
-		head.Set("Cache-Control", "max-age=31536000, immutable")
-	case name == "check.html":
+	head.Set("Cache-Control", cacheOf(name))
+	if name == "check.html" {
 		page, err := io.ReadAll(io.LimitReader(f, 4096))
 		if err == nil {
 			_, err = f.Seek(0, io.SeekStart)

@@ -100,6 +100,7 @@ var rules = []rule{
 	{part: "internal/anchor", may: slices.Concat(nouns, engines, []string{"internal/anchor", "internal/timestamp", "verify"}), never: backends},
 	{part: "internal/proof", may: slices.Concat(nouns, engines, []string{"internal/proof", "verify"}), never: backends},
 	{part: "internal/match", may: slices.Concat(nouns, engines, []string{"internal/match", "=internal/release/bundle"}), never: backends},
+	{part: "internal/site", may: []string{"verify", "internal/site"}},
 	{part: "internal/config", may: []string{"internal/archive"}},
 	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/anchor", "internal/proof", "internal/web"})},
 }
@@ -188,7 +189,7 @@ var homes = map[string][]string{
 	"github.com/jackc/pgx/v5":             {"internal/store", "internal/job", "internal/custody/rows"},
 	"github.com/landlock-lsm/go-landlock": {"internal/sandbox"},
 	"github.com/lmittmann/tint":           {"cmd/zapis", "internal/app"},
-	"github.com/minio/minio-go/v7":        {"internal/vault/s3", "internal/vault/vaulttest"},
+	"github.com/minio/minio-go/v7":        {"internal/vault/s3", "internal/vault/vaulttest", "internal/app"},
 	"github.com/ncruces/go-sqlite3":       {"internal/store"},
 	"github.com/pquerna/otp":              {"internal/account"},
 	"github.com/pressly/goose/v3":         {"internal/store"},
