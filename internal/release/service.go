@@ -28,8 +28,9 @@ type PlanFacts struct {
 	Plan    plan.Plan
 	Version int
 	Title   string
-	Head    int      // newest version
-	Authors []string // whoever wrote any part of this version since one was last approved; at least one
+	Head    int       // newest version
+	At      time.Time // when this version was written
+	Authors []string  // whoever wrote any part of this version since one was last approved; at least one
 	// ApprovedBy agreed to this version; empty: nobody.
 	ApprovedBy string
 	ApprovedAt time.Time
@@ -47,9 +48,9 @@ type Rendered struct {
 	StatedOn string // date
 	MS       int64
 	Files    []Rendition // largest first
-	Poster   archive.ObjectRef
-	Drawing  archive.ObjectRef
-	Stills   []archive.ObjectRef
+	Poster   Rendition
+	Drawing  Rendition
+	Stills   []Rendition
 	CutMS    []int64 // how long each cut plays
 }
 
@@ -112,6 +113,8 @@ type Traces interface {
 type Found struct {
 	Items  []archive.Item
 	Words  []string // names of files and folders, user names, labels and serial numbers
+	Plain  []string // names of folders that are ordinary words, as "august": found in a text they are pointed at and block nothing
+	Agents []string // names of people who work in the archive
 	Copies []string // items of which another copy is held
 	Clocks []Clock
 }
@@ -127,11 +130,6 @@ type Ledger interface {
 	AddExport(ctx context.Context, tx *store.Tx, e store.Export) error
 }
 
-// Vault opens rendered files.
-type Vault interface {
-	Reader(ctx context.Context, ref vault.Ref) (*vault.Reader, error)
-}
-
 // Options of New. Everything above the line is needed.
 type Options struct {
 	DB       Database
@@ -145,6 +143,10 @@ type Options struct {
 	Ledger   Ledger
 	Folder   *Folder // where releases are written
 
+	// Check says what is wrong with the structure of a rendered file, in codes; nil: nothing is ever right.
+	Check func(r io.ReaderAt, size int64) ([]string, error)
+	// Subject gives what an agent may do now; for publishing what was asked for earlier. nil: nothing is published by itself.
+	Subject func(ctx context.Context, agent string) (policy.Subject, error)
 	Machine []string // words of the machine that must not be published: host name, home folder, user name
 	Logger  *slog.Logger
 	Now     func() time.Time
@@ -153,7 +155,10 @@ type Options struct {
 }
 
 // Service is the room. It is safe for concurrent use.
-type Service struct{ o Options }
+type Service struct {
+	o       Options
+	without string // a gate that is left out, in tests alone
+}
 
 // New makes the room.
 func New(o Options) (*Service, error) {

@@ -1,0 +1,708 @@
+package release
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"zapis/internal/archive"
+	"zapis/internal/custody"
+	"zapis/internal/policy"
+	"zapis/internal/release/bundle"
+	"zapis/internal/store"
+)
+
+// Kinds of subjects of custody events.
+const (
+	kindRelease = "release"
+	kindPlan    = "plan"
+	kindClip    = "clip"
+)
+
+// maxNote bounds a note for colleagues, in bytes.
+const maxNote = 500
+
+func cleanNote(note string) (string, error) {
+	if len(note) > maxNote {
+		return "", archive.Explain(fmt.Errorf("%w: note of a release", archive.ErrInvalid), "release-note", "")
+	}
+	return note, nil
+}
+
+// record writes a custody event about a release: identifiers and digests, no words.
+func (s *Service) record(ctx context.Context, tx *store.Tx, who, eventType, id string, at time.Time, subjects []archive.Subject, detail map[string]string) (string, error) {
+	e := archive.Event{
+		ID: s.o.NewID(archive.PrefixEvent), Type: eventType, Agent: who, Outcome: archive.Success, Time: at,
+		Subjects: append([]archive.Subject{{Role: custody.RoleAbout, Kind: kindRelease, ID: id}}, subjects...), Detail: detail,
+	}
+	_, err := s.o.Custody.Record(ctx, tx, e)
+	return e.ID, err
+}
+
+// planFor resolves the plan of a draft and asks policy about each item of it. A version is always named afterwards.
+func (s *Service) planFor(ctx context.Context, tx *store.Tx, who policy.Subject, d *Draft) ([]string, error) {
+	p, err := s.o.Plans.PlanFacts(ctx, tx, d.Plan, d.PlanVersion)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", d.Plan, err)
+	}
+	items, err := itemsOf(ctx, tx, p.Plan.Sources)
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		if gone(it) {
+			return nil, fmt.Errorf("plan %s: %w", d.Plan, archive.ErrNotFound)
+		}
+	}
+	if len(items) == 0 || p.Version < 1 {
+		return nil, fmt.Errorf("plan %s: %w", d.Plan, archive.ErrNotFound)
+	}
+	d.PlanVersion = p.Version
+	return p.Plan.Sources, allow(who, policy.EditRelease, items)
+}
+
+// Create begins a release of a plan. Slug, Plan and Languages of the draft are needed; the rest may be empty. With PlanVersion 0 the newest
+// approved version is taken, or the newest. Errors: archive.ErrInvalid, archive.ErrExists if the slug is taken, archive.ErrNotFound.
+func (s *Service) Create(ctx context.Context, who policy.Subject, d Draft) (View, error) {
+	fail := func(err error) (View, error) { return View{}, fmt.Errorf("create release: %w", err) }
+	if !policy.Could(who, policy.EditRelease) {
+		return fail(archive.ErrForbidden)
+	}
+	d, err := d.clean()
+	if err != nil {
+		return fail(err)
+	}
+	if len(d.Languages) == 0 {
+		return fail(archive.Explain(fmt.Errorf("%w: languages of a release", archive.ErrInvalid), "release-languages", ""))
+	}
+	id := s.o.NewID(archive.PrefixRelease)
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		d := d
+		items, err := s.planFor(ctx, tx, who, &d)
+		if err != nil {
+			return err
+		}
+		body, sum, err := d.body()
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		err = tx.AddRelease(ctx, store.Release{ID: id, Slug: d.Slug, CreatedAt: now, CreatedBy: who.Agent},
+			store.ReleaseVersion{Release: id, Version: 1, Body: body, SHA256: sum, Plan: d.Plan, PlanVersion: d.PlanVersion, Author: who.Agent, At: now}, items)
+		if err != nil {
+			return err
+		}
+		_, err = s.record(ctx, tx, who.Agent, archive.EventDescription, id, now, []archive.Subject{{Role: custody.RoleSource, Kind: kindPlan, ID: d.Plan}},
+			map[string]string{"act": "release begun", "version": "1", "plan version": strconv.Itoa(d.PlanVersion), "text sha256": hex.EncodeToString(sum[:])})
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return s.Release(ctx, who, id)
+}
+
+// Save keeps a draft as the newest version, if base is the newest one; archive.ErrConflict otherwise, and for what was withdrawn. A draft that
+// changes nothing makes none. What was to be published by itself has to be asked for again.
+func (s *Service) Save(ctx context.Context, who policy.Subject, id string, base int, d Draft, note string) (Version, error) {
+	return s.save(ctx, who, policy.EditRelease, id, base, func(Draft) (Draft, error) { return d, nil }, note, "")
+}
+
+func (s *Service) save(ctx context.Context, who policy.Subject, a policy.Action, id string, base int, change func(Draft) (Draft, error), note, act string) (Version, error) {
+	var out Version
+	fail := func(err error) (Version, error) { return Version{}, fmt.Errorf("save release: %w", err) }
+	note, err := cleanNote(note)
+	if err != nil {
+		return fail(err)
+	}
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		row, err := find(ctx, tx, who, a, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.LockRelease(ctx, row.ID); err != nil {
+			return err
+		}
+		if row, err = find(ctx, tx, who, a, row.ID); err != nil {
+			return err
+		}
+		head, err := tx.ReleaseVersion(ctx, row.ID, row.Head)
+		if err != nil {
+			return err
+		}
+		before, err := readDraft(head.Body, head.SHA256)
+		if err != nil {
+			return err
+		}
+		if base == 0 {
+			base = row.Head
+		}
+		if row.Withdrawn || base != row.Head {
+			return fmt.Errorf("release %s: %w: version %d is not the newest, or it was withdrawn", row.ID, archive.ErrConflict, base)
+		}
+		d, err := change(before)
+		if err != nil {
+			return err
+		}
+		if d, err = d.clean(); err != nil {
+			return err
+		}
+		if row.Number > 0 && d.Slug != row.Slug {
+			return archive.Explain(fmt.Errorf("%w: slug of what is out", archive.ErrInvalid), "release-slug-fixed", "")
+		}
+		items, err := s.planFor(ctx, tx, who, &d)
+		if err != nil {
+			return err
+		}
+		body, sum, err := d.body()
+		if err != nil {
+			return err
+		}
+		if sum == head.SHA256 {
+			out = versionOf(head, d, row.Head)
+			return nil
+		}
+		now := s.now()
+		v := store.ReleaseVersion{Release: row.ID, Version: row.Head + 1, Body: body, SHA256: sum, Plan: d.Plan, PlanVersion: d.PlanVersion, Author: who.Agent, At: now, Note: note}
+		if err := tx.AddReleaseVersion(ctx, d.Slug, v, items); err != nil {
+			return err
+		}
+		detail := map[string]string{"act": "release changed", "version": strconv.Itoa(v.Version), "plan version": strconv.Itoa(d.PlanVersion), "text sha256": hex.EncodeToString(sum[:])}
+		if act != "" {
+			detail["act"] = "release " + act + " begun"
+		}
+		event, err := s.record(ctx, tx, who.Agent, archive.EventDescription, row.ID, now, []archive.Subject{{Role: custody.RoleSource, Kind: kindPlan, ID: d.Plan}}, detail)
+		if err != nil {
+			return err
+		}
+		if act != "" {
+			if err := tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: row.ID, Version: v.Version, Act: store.ReleaseCorrect, At: now, Agent: who.Agent}); err != nil {
+				return err
+			}
+		}
+		out = versionOf(v, d, v.Version)
+		return nil
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return out, nil
+}
+
+func versionOf(v store.ReleaseVersion, d Draft, head int) Version {
+	return Version{Number: v.Version, Draft: d, SHA256: v.SHA256, Author: v.Author, At: v.At, Note: v.Note, Current: v.Version == head}
+}
+
+// Correct begins a new version of what is out, with what the correction says in public in every language.
+func (s *Service) Correct(ctx context.Context, who policy.Subject, id string, why Words) (Version, error) {
+	v, err := s.save(ctx, who, policy.EditRelease, id, 0, func(d Draft) (Draft, error) {
+		if !d.said(why) {
+			return d, archive.Explain(fmt.Errorf("%w: a correction in every language is needed", archive.ErrInvalid), "release-reason", "")
+		}
+		d.Correction, d.Replace = why, false
+		return d, nil
+	}, "", "correction")
+	if err != nil {
+		return Version{}, fmt.Errorf("correct: %w", err)
+	}
+	return v, nil
+}
+
+// Release gives a release by identifier or slug; archive.ErrNotFound.
+func (s *Service) Release(ctx context.Context, who policy.Subject, id string) (View, error) {
+	var out View
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		out = View{}
+		row, err := find(ctx, tx, who, policy.ViewRelease, id)
+		if err != nil {
+			return err
+		}
+		f, err := s.collect(ctx, tx, who, row, toShow)
+		if err != nil {
+			return err
+		}
+		out.Release = f.short()
+		out.Version = versionOf(f.version, f.draft, row.Head)
+		for _, v := range f.versions {
+			out.Versions = append(out.Versions, versionOf(v, Draft{}, row.Head))
+		}
+		for _, a := range f.acts {
+			out.Acts = append(out.Acts, Act{Event: a.ID, Act: a.Act, Version: a.Version, By: a.Agent, At: a.At, Note: a.Note})
+		}
+		for _, p := range f.out {
+			out.Publications = append(out.Publications, publicationOf(p))
+		}
+		if row.Number > 0 && !row.Withdrawn {
+			out.Concern = slices.ContainsFunc([]Gate{gateConsent(f), gatePeople(f), gateClaims(f)}, func(g Gate) bool { return g.State == Blocked })
+		}
+		return nil
+	})
+	if err != nil {
+		return View{}, fmt.Errorf("release: %w", err)
+	}
+	return out, nil
+}
+
+func publicationOf(p store.ReleasePublication) Publication {
+	return Publication{Number: p.Number, Version: p.Version, At: p.At, By: p.Agent, SignedBy: p.SignedBy, Clip: p.Clip, SHA256: p.SHA256, WithdrawnAt: p.WithdrawnAt,
+		WithdrawnBy: p.WithdrawnBy, Placed: !p.PlacedAt.IsZero()}
+}
+
+// short gives the release in short.
+func (f *facts) short() Release {
+	r := Release{
+		ID: f.row.ID, Slug: f.row.Slug, Title: f.draft.Title, Head: f.row.Head, Out: f.row.Number, Plan: f.draft.Plan, PlanVersion: f.version.PlanVersion, Authors: f.authors,
+		Embargo: f.draft.Embargo, CreatedAt: f.row.CreatedAt, CreatedBy: f.row.CreatedBy, ChangedAt: f.row.ChangedAt, State: StateDraft,
+	}
+	if f.signed != nil {
+		r.SignedBy, r.SignedAt = f.signed.Agent, f.signed.At
+	}
+	current := false
+	if n := len(f.out); n > 0 {
+		r.PublishedAt = f.out[n-1].At
+		current = f.out[n-1].Version == f.row.Head
+	}
+	switch {
+	case f.row.Withdrawn:
+		r.State = StateWithdrawn
+	case current:
+		r.State = StatePublished
+	case !f.row.DueAt.IsZero():
+		r.State = StateScheduled
+	case f.row.Number > 0:
+		r.State = StateRevising
+	case f.signed != nil:
+		r.State = StateSigned
+	}
+	return r
+}
+
+// Version gives one version; archive.ErrNotFound.
+func (s *Service) Version(ctx context.Context, who policy.Subject, id string, n int) (Version, error) {
+	var out Version
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		row, err := find(ctx, tx, who, policy.ViewRelease, id)
+		if err != nil {
+			return err
+		}
+		v, err := tx.ReleaseVersion(ctx, row.ID, n)
+		if err != nil {
+			return err
+		}
+		d, err := readDraft(v.Body, v.SHA256)
+		out = versionOf(v, d, row.Head)
+		return err
+	})
+	if err != nil {
+		return Version{}, fmt.Errorf("version %d of release: %w", n, err)
+	}
+	return out, nil
+}
+
+// List gives all releases that somebody sees, the last changed first.
+func (s *Service) List(ctx context.Context, who policy.Subject) ([]Release, error) {
+	var out []Release
+	if !policy.Could(who, policy.ViewRelease) {
+		return nil, fmt.Errorf("list releases: %w", archive.ErrForbidden)
+	}
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		out = nil
+		rows, err := tx.Releases(ctx, policy.ScopeOf(who))
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if _, err := find(ctx, tx, who, policy.ViewRelease, row.ID); errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrForbidden) {
+				continue
+			} else if err != nil {
+				return err
+			}
+			f, err := s.collect(ctx, tx, who, row, toShow)
+			if err != nil {
+				return err
+			}
+			out = append(out, f.short())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list releases: %w", err)
+	}
+	return out, nil
+}
+
+// gather collects and weighs.
+func (s *Service) gather(ctx context.Context, who policy.Subject, a policy.Action, id string, p purpose) (*facts, error) {
+	var f *facts
+	err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		row, err := find(ctx, tx, who, a, id)
+		if err != nil {
+			return err
+		}
+		f, err = s.collect(ctx, tx, who, row, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, s.weigh(ctx, f)
+}
+
+// again collects anew in the transaction that decides, and gives it what was weighed, if nothing that was weighed has changed.
+func (s *Service) again(ctx context.Context, tx *store.Tx, f *facts, a policy.Action) (*facts, error) {
+	if err := tx.LockRelease(ctx, f.row.ID); err != nil {
+		return nil, err
+	}
+	row, err := find(ctx, tx, f.who, a, f.row.ID)
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.collect(ctx, tx, f.who, row, f.purpose)
+	if err != nil {
+		return nil, err
+	}
+	if row.Withdrawn || g.agreed != f.agreed || row.Head != f.row.Head || row.Number != f.row.Number || !sameItems(f.items, g.items) {
+		return nil, fmt.Errorf("release %s: %w: it changed meanwhile", row.ID, archive.ErrConflict)
+	}
+	g.weighed, g.weight = f.weighed, f.weight
+	return g, nil
+}
+
+func sameItems(a, b []archive.Item) bool {
+	return slices.EqualFunc(a, b, func(a, b archive.Item) bool {
+		return a.ID == b.ID && a.State == b.State && gone(a) == gone(b) && a.Object == b.Object
+	})
+}
+
+// Checklist asks every gate about the newest version, as if it were published now. Of a release that is out as it stands it says what would
+// block it today.
+func (s *Service) Checklist(ctx context.Context, who policy.Subject, id string) ([]Gate, error) {
+	f, err := s.gather(ctx, who, policy.ViewRelease, id, toShow)
+	if err != nil {
+		return nil, fmt.Errorf("checklist: %w", err)
+	}
+	return s.judge(f), nil
+}
+
+// Preview gives release.json as it would be, with the moment and the share of now; *Refused if it cannot be written.
+func (s *Service) Preview(ctx context.Context, who policy.Subject, id string) (bundle.Release, error) {
+	f, err := s.gather(ctx, who, policy.ViewRelease, id, toShow)
+	if err != nil {
+		return bundle.Release{}, fmt.Errorf("preview: %w", err)
+	}
+	list := slices.DeleteFunc([]Gate{gateFiles(f), gateForm(f)}, func(g Gate) bool { return g.State == OK })
+	if f.plan.Rendered == nil || f.weight.form != nil {
+		for i := range list {
+			list[i].Code = GateForm
+		}
+		return bundle.Release{}, fmt.Errorf("preview: %w", &Refused{Gates: list})
+	}
+	return f.weight.release, nil
+}
+
+// Sign agrees to a version, which must be the newest: to its words, its plan and the bytes of its rendering. Errors: *Refused with the gates
+// that block, archive.ErrConflict if there is a newer one.
+func (s *Service) Sign(ctx context.Context, who policy.Subject, id string, version int) error {
+	fail := func(err error) error { return fmt.Errorf("sign release: %w", err) }
+	f, err := s.gather(ctx, who, policy.ApproveRelease, id, toSign)
+	if err != nil {
+		return fail(err)
+	}
+	if version != f.row.Head || f.row.Withdrawn {
+		return fail(fmt.Errorf("release %s: %w: version %d is not the newest", f.row.ID, archive.ErrConflict, version))
+	}
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		g, err := s.again(ctx, tx, f, policy.ApproveRelease)
+		if err != nil {
+			return err
+		}
+		if closed, _ := verdict(s.judge(g)); len(closed) > 0 {
+			return &Refused{Gates: closed}
+		}
+		if g.signed != nil && g.signed.Agent == who.Agent {
+			return nil // twice is once
+		}
+		now := s.now()
+		event, err := s.record(ctx, tx, who.Agent, archive.EventDissemination, f.row.ID, now, s.subjects(g), map[string]string{
+			"act": "release signed", "version": strconv.Itoa(version), "agreed sha256": hex.EncodeToString(g.agreed[:]), "text sha256": hex.EncodeToString(g.version.SHA256[:]),
+			"warnings": strconv.Itoa(warnings(s.judge(g))),
+		})
+		if err != nil {
+			return err
+		}
+		return tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: f.row.ID, Version: version, Act: store.ReleaseSigned, Digest: g.agreed[:], At: now, Agent: who.Agent})
+	})
+	if errors.Is(err, store.ErrInsertOnly) { // the database has the last word about authors
+		g := blocked("own-text")
+		g.Code = GateFourEyes
+		err = &Refused{Gates: []Gate{g}}
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+func warnings(list []Gate) (n int) {
+	for _, g := range list {
+		if g.State == Warn {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Service) subjects(f *facts) []archive.Subject {
+	out := []archive.Subject{{Role: custody.RoleSource, Kind: kindPlan, ID: f.draft.Plan}}
+	for _, it := range f.items {
+		out = append(out, archive.Subject{Role: custody.RoleSource, Kind: custody.KindItem, ID: it.ID})
+	}
+	if r := f.plan.Rendered; r != nil && r.Clip != "" {
+		out = append(out, archive.Subject{Role: custody.RoleSource, Kind: kindClip, ID: r.Clip})
+	}
+	return out
+}
+
+// Publish writes the signed version into the folder of releases, or, before its embargo ends, has it published then: Publication.Number is 0 and
+// At the moment. Every gate is asked again, after every byte was read again. Errors: *Refused with the gates that block or wait,
+// archive.ErrConflict if it changed meanwhile. A Publication that is not Placed is out by decision and not yet in the folder; Settle brings it
+// there.
+func (s *Service) Publish(ctx context.Context, who policy.Subject, id string) (Publication, error) {
+	fail := func(err error) (Publication, error) { return Publication{}, fmt.Errorf("publish release: %w", err) }
+	f, err := s.gather(ctx, who, policy.Publish, id, toPublish)
+	if err != nil {
+		return fail(err)
+	}
+	if n := len(f.out); f.row.Withdrawn || n > 0 && f.out[n-1].Version == f.row.Head {
+		return fail(fmt.Errorf("release %s: %w: its newest version is out, or it was withdrawn", f.row.ID, archive.ErrConflict))
+	}
+	closed, waiting := verdict(s.judge(f))
+	embargo := slices.ContainsFunc(waiting, func(g Gate) bool { return g.Code == GateEmbargo })
+	switch {
+	case len(closed) > 0:
+		return fail(&Refused{Gates: closed})
+	case embargo && !slices.ContainsFunc(waiting, func(g Gate) bool { return g.Code != GateEmbargo && g.Code != GateProof }):
+		if err := s.schedule(ctx, f); err != nil {
+			return fail(err)
+		}
+		return Publication{At: f.draft.Embargo, Version: f.row.Head, By: who.Agent}, nil
+	case len(waiting) > 0:
+		return fail(&Refused{Gates: waiting})
+	}
+	var out store.ReleasePublication
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		g, err := s.again(ctx, tx, f, policy.Publish)
+		if err != nil {
+			return err
+		}
+		if closed, waiting := verdict(s.judge(g)); len(closed)+len(waiting) > 0 {
+			return &Refused{Gates: append(closed, waiting...)}
+		}
+		out, err = s.publish(ctx, tx, g)
+		return err
+	})
+	if errors.Is(err, store.ErrInsertOnly) {
+		g := blocked("nobody-signed")
+		g.Code = GateFourEyes
+		err = &Refused{Gates: []Gate{g}}
+	}
+	if err != nil {
+		return fail(err)
+	}
+	// From here on it is decided and recorded. What does not reach the folder now is brought there by Settle.
+	if err := s.settleFolder(ctx, out.Release); err != nil {
+		s.o.Logger.ErrorContext(ctx, "release is not in the folder yet", slog.String("release", out.Release), slog.Any("error", err))
+	}
+	p := publicationOf(out)
+	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		list, err := tx.ReleasePublications(ctx, out.Release)
+		if err == nil && len(list) >= out.Number {
+			p = publicationOf(list[out.Number-1])
+		}
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return p, nil
+}
+
+// schedule has a release published when its embargo ends.
+func (s *Service) schedule(ctx context.Context, f *facts) error {
+	return s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		g, err := s.again(ctx, tx, f, policy.Publish)
+		if err != nil {
+			return err
+		}
+		if closed, _ := verdict(s.judge(g)); len(closed) > 0 {
+			return &Refused{Gates: closed}
+		}
+		now := s.now()
+		if err := tx.SetReleaseDue(ctx, f.row.ID, f.draft.Embargo, f.who.Agent, now); err != nil {
+			return err
+		}
+		event, err := s.record(ctx, tx, f.who.Agent, archive.EventDissemination, f.row.ID, now, s.subjects(g), map[string]string{
+			"act": "release scheduled", "version": strconv.Itoa(f.row.Head), "due": f.draft.Embargo.Format(time.RFC3339)})
+		if err != nil {
+			return err
+		}
+		return tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: f.row.ID, Version: f.row.Head, Act: store.ReleaseScheduled, At: now, Agent: f.who.Agent})
+	})
+}
+
+// publish notes what goes out, with its event, its entry in the ledger, and what it does to what went out before.
+func (s *Service) publish(ctx context.Context, tx *store.Tx, f *facts) (store.ReleasePublication, error) {
+	doc := f.weight.release
+	raw, err := doc.Canonical()
+	if err != nil {
+		return store.ReleasePublication{}, err
+	}
+	now := s.now()
+	p := store.ReleasePublication{
+		Release: f.row.ID, Number: f.row.Number + 1, Version: f.row.Head, Clip: f.plan.Rendered.Clip, Document: raw, Proof: f.weight.proof, Scope: f.weight.scope,
+		SHA256: literal(bundle.FileRelease, raw).sum, At: f.now, Agent: f.who.Agent, SignedBy: f.signed.Agent,
+	}
+	if doc.Release != p.Number {
+		return p, fmt.Errorf("release %s: %w: it changed meanwhile", f.row.ID, archive.ErrConflict)
+	}
+	if err := tx.AddReleasePublication(ctx, p); err != nil {
+		return p, err
+	}
+	buried := 0
+	for _, o := range f.out {
+		before, err := bundle.Parse(o.Document)
+		if err != nil {
+			return p, fmt.Errorf("publication %d of %s: %w", o.Number, o.Release, archive.ErrIntegrity)
+		}
+		if o.Tombstone != nil || !f.draft.Replace && sameMedia(before, doc) {
+			continue
+		}
+		if err := s.bury(ctx, tx, o, before, f.who.Agent, f.draft.Correction, now); err != nil {
+			return p, err
+		}
+		buried++
+	}
+	detail := map[string]string{
+		"act": "release published", "number": strconv.Itoa(p.Number), "version": strconv.Itoa(p.Version), "release.json sha256": hex.EncodeToString(p.SHA256[:]),
+		"agreed sha256": hex.EncodeToString(f.agreed[:]), "earlier withdrawn": strconv.Itoa(buried),
+	}
+	for _, x := range f.plan.Rendered.Files {
+		detail[bundle.ClipName(x.Height)+" sha256"] = hex.EncodeToString(x.SHA256[:])
+	}
+	event, err := s.record(ctx, tx, f.who.Agent, archive.EventDissemination, f.row.ID, now, s.subjects(f), detail)
+	if err != nil {
+		return p, err
+	}
+	if err := tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: f.row.ID, Version: p.Version, Act: store.ReleasePublished, At: now, Agent: f.who.Agent}); err != nil {
+		return p, err
+	}
+	e := store.Export{ID: s.o.NewID(archive.PrefixExport), Kind: kindRelease, Purpose: "publication", Audience: "public", At: now, By: f.who.Agent,
+		Entries: []store.ExportEntry{{Kind: kindRelease, ID: f.row.ID}, {Kind: store.EntryClip, ID: p.Clip}}}
+	for _, it := range f.items {
+		e.Entries = append(e.Entries, store.ExportEntry{Kind: store.EntryItem, ID: it.ID})
+	}
+	for _, c := range f.claims {
+		e.Entries = append(e.Entries, store.ExportEntry{Kind: store.EntryClaim, ID: c.ID}, store.ExportEntry{Kind: store.EntryEntity, ID: c.Entity})
+		for _, src := range c.Sources {
+			if src.Passage != "" {
+				e.Entries = append(e.Entries, store.ExportEntry{Kind: store.EntryPassage, ID: src.Passage})
+			}
+		}
+	}
+	for _, n := range f.named {
+		e.Entries = append(e.Entries, store.ExportEntry{Kind: store.EntryEntity, ID: n.Entity})
+	}
+	return p, s.o.Ledger.AddExport(ctx, tx, e)
+}
+
+// sameMedia says whether two releases show the same files.
+func sameMedia(a, b bundle.Release) bool {
+	return a.Clip != nil && b.Clip != nil && slices.Equal(a.Clip.Files, b.Clip.Files)
+}
+
+func (s *Service) bury(ctx context.Context, tx *store.Tx, o store.ReleasePublication, doc bundle.Release, by string, reason Words, at time.Time) error {
+	raw, err := tombstone(doc, at, reason).Canonical()
+	if err != nil {
+		return err
+	}
+	return tx.BuryReleasePublication(ctx, o.Release, o.Number, raw, by, at)
+}
+
+// Withdraw puts a tombstone with the reason in the place of everything that is out. The reason is published in every language of the release,
+// and names nobody. Errors: archive.ErrInvalid without a reason, archive.ErrConflict if nothing is out, *Refused if the reason names somebody
+// protected. No other gate is asked: what must go goes.
+func (s *Service) Withdraw(ctx context.Context, who policy.Subject, id string, why Words) error {
+	fail := func(err error) error { return fmt.Errorf("withdraw release: %w", err) }
+	d, err := Draft{Slug: "x", Plan: archive.PrefixPlan + "_00000000000000000000000000", Correction: why}.clean()
+	if err != nil {
+		return fail(err)
+	}
+	why = d.Correction
+	var release string
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		row, err := find(ctx, tx, who, policy.Publish, id)
+		if err != nil {
+			return err
+		}
+		release = row.ID
+		if err := tx.LockRelease(ctx, row.ID); err != nil {
+			return err
+		}
+		out, err := tx.ReleasePublications(ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		if err := tx.WithdrawRelease(ctx, row.ID, now); err != nil {
+			return err
+		}
+		last, err := bundle.Parse(out[len(out)-1].Document)
+		if err != nil {
+			return fmt.Errorf("publication of %s: %w", row.ID, archive.ErrIntegrity)
+		}
+		if slices.ContainsFunc(last.Languages, func(lang string) bool { return why[lang] == "" }) {
+			return archive.Explain(fmt.Errorf("%w: a reason in every language is needed", archive.ErrInvalid), "release-reason", "")
+		}
+		texts := make([]string, 0, len(why))
+		for _, t := range why {
+			texts = append(texts, t)
+		}
+		named, err := s.o.People.Named(ctx, tx, texts)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(named, func(n Named) bool { return n.Protected }) {
+			g := blocked("protected", "n", 1).where("withdrawal")
+			g.Code = GatePeople
+			return &Refused{Gates: []Gate{g}}
+		}
+		for _, o := range out {
+			doc, err := bundle.Parse(o.Document)
+			if err != nil {
+				return fmt.Errorf("publication of %s: %w", row.ID, archive.ErrIntegrity)
+			}
+			if err := s.bury(ctx, tx, o, doc, who.Agent, why, now); err != nil {
+				return err
+			}
+		}
+		event, err := s.record(ctx, tx, who.Agent, archive.EventDissemination, row.ID, now, nil, map[string]string{
+			"act": "release withdrawn", "number": strconv.Itoa(row.Number), "publications": strconv.Itoa(len(out))})
+		if err != nil {
+			return err
+		}
+		return tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: row.ID, Version: row.Head, Act: store.ReleaseWithdrawn, At: now, Agent: who.Agent})
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.settleFolder(ctx, release); err != nil {
+		// It is recorded and must not be forgotten: whoever withdraws is told that media may still lie there.
+		return fail(fmt.Errorf("release %s is withdrawn, its media could not be taken away yet: %w", release, err))
+	}
+	return nil
+}
