@@ -126,10 +126,13 @@ type hit struct {
 	score      float32
 }
 
+// growth is by how much windows grow from one size to the next.
+const growth = 1.15
+
 // scan looks through windows of the sizes from least to most whose middle lies within [x0,x1) × [y0,y1), a tenth of their size
 // apart.
 func (t *trees) scan(g Gray, x0, y0, x1, y1, least, most, turn int, hits []hit) []hit {
-	for size := least; size <= most; size = int(float64(size) + math.Max(2, float64(size)*0.1)) {
+	for size := least; size <= most; size = int(float64(size) + math.Max(2, float64(size)*growth-float64(size))) {
 		w := t.place(size, g.Stride, turn)
 		step, edge := max(size/10, 1), max(size/2+1, w.reach)
 		for y := max(y0, edge); y <= min(y1, g.H-edge-1); y += step {
