@@ -128,7 +128,7 @@ func (p Path) Between(us int64) ([4]int, bool) {
 	if b.US-a.US > bridged {
 		return smaller(a.Box, b.Box, us-a.US, b.US-us), true
 	}
-	return lerp(a.Box, b.Box, us-a.US, b.US-a.US), true
+	return between(point{a.US, edgesOf(a.Box)}, point{b.US, edgesOf(b.Box)}, us).box(), true
 }
 
 // smaller gives that box which is nearer in time.
@@ -332,14 +332,6 @@ func between(a, b point, us int64) edges {
 	return e
 }
 
-func lerp(a, b [4]int, at, of int64) [4]int {
-	var r [4]int
-	for k := range r {
-		r[k] = a[k] + int(int64(b[k]-a[k])*at/of)
-	}
-	return r
-}
-
 func abs(v int) int { return max(v, -v) }
 
 // At gives the box of a found thing at a time; false before the first key and after the last.
@@ -351,6 +343,21 @@ func (f Found) At(us int64) ([4]int, bool) {
 	case i == 0 || i == len(f.Keys):
 		return [4]int{}, false
 	}
+	// Rounded outwards, as a plan does.
 	a, b := f.Keys[i-1], f.Keys[i]
-	return lerp(a.Box, b.Box, us-a.AtUS, b.AtUS-a.AtUS), true
+	from, to := edgesOf(a.Box), edgesOf(b.Box)
+	var e edges
+	for k := range e {
+		d := int64(to[k]-from[k]) * (us - a.AtUS)
+		span := b.AtUS - a.AtUS
+		step := d / span
+		switch rest := d % span; {
+		case k < 2 && rest < 0:
+			step--
+		case k >= 2 && rest > 0:
+			step++
+		}
+		e[k] = from[k] + int(step)
+	}
+	return e.box(), true
 }
