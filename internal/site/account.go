@@ -19,8 +19,8 @@ type total struct {
 // lanes are the rows of the figure, from the top.
 var lanes = []string{"release", "press", "answer", "case", "dismissal", "law"}
 
-// mostMonths is how far the figure looks back.
-const mostMonths = 48
+// mostUnits is how many marks a lane of the figure may have; a mark stands for a month, a quarter or a year.
+const mostUnits = 48
 
 // mostRows is how many things that followed are in the table of the page; the CSV file has all.
 const mostRows = 40
@@ -162,11 +162,11 @@ func (s *site) silent() []silence {
 	return out[:min(len(out), 10)]
 }
 
-// figure draws the lanes: one mark to a month, as large as what happened in it, from the first thing that happened, four years at most, to the
+// figure draws the lanes: one mark to a month, a quarter or a year, as large as what happened in it, from the first thing that happened to the
 // day of the build. A table beside it says the same. Time runs in the direction of the language.
 func (s *site) figure(t *table) template.HTML {
 	now, err := time.Parse(time.DateOnly, s.day)
-	if err != nil {
+	if err != nil || len(s.all) == 0 {
 		return ""
 	}
 	month := func(d string) int {
@@ -177,21 +177,29 @@ func (s *site) figure(t *table) template.HTML {
 		return x.Year()*12 + int(x.Month()) - 1
 	}
 	last := now.Year()*12 + int(now.Month()) - 1
-	first := last
+	oldest := last
+	for _, lane := range lanes {
+		if d := s.dates(lane); len(d) > 0 {
+			oldest = min(oldest, month(d[0]))
+		}
+	}
+	unit := 1
+	for _, u := range []int{3, 12} {
+		if (last-oldest)/unit >= mostUnits {
+			unit = u
+		}
+	}
+	last /= unit
+	first := min(max(oldest/unit, last-mostUnits+1), last-5)
 	counts := map[string]map[int]int{}
 	for _, lane := range lanes {
 		counts[lane] = map[int]int{}
 		for _, d := range s.dates(lane) {
-			if m := month(d); m <= last {
-				first = min(first, m)
+			if m := month(d) / unit; m >= first && m <= last {
 				counts[lane][m]++
 			}
 		}
 	}
-	if len(s.all) == 0 {
-		return ""
-	}
-	first = min(max(first, last-mostMonths+1), last-5)
 	const left, right, top, lane = 150, 1090, 34, 64
 	step := float64(right-left) / float64(last-first+1)
 	rtl := direction(t.lang) == "rtl"
@@ -210,8 +218,9 @@ func (s *site) figure(t *table) template.HTML {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 1100 %d" role="img" aria-label="%s">`, high+6, template.HTMLEscapeString(t.text("acc.figure")))
 	for m := first; m <= last; m++ {
-		if m%12 == 0 || m == first {
-			fmt.Fprintf(&b, `<path class="g" d="M%d 22V%d"/><text x="%d" y="14" text-anchor="middle">%d</text>`, x(m)-sign(rtl)*int(step/2), high, x(m), m/12)
+		year := m * unit / 12
+		if m*unit%12 == 0 || m == first && (first+4)*unit/12 == year {
+			fmt.Fprintf(&b, `<path class="g" d="M%d 22V%d"/><text x="%d" y="14" text-anchor="middle">%d</text>`, x(m)-sign(rtl)*int(step/2), high, x(m), year)
 		}
 	}
 	for i, name := range lanes {

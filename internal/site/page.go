@@ -117,12 +117,13 @@ func (v *view) Style() string { return v.Href(v.s.style) }
 // Policy is what the page may load and do, for the meta element; what only a header can say is added by servers.
 func (v *view) Policy() string {
 	if v.Text {
-		return "default-src 'none'; base-uri 'none'; form-action 'none'"
+		return "default-src 'none'; style-src " + plainDigest + "; base-uri 'none'; form-action 'none'"
 	}
 	return policy
 }
 
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'"
+// policy is the one of every page; the digest is that of the style of text-only pages, for servers that say one policy for all.
+var policy = "default-src 'none'; style-src 'self' " + plainDigest + "; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'"
 
 // W chooses a text by language: the one of the page, or the first there is, marked with its language.
 func (v *view) W(w Words) template.HTML { return v.words(w, func(s string) string { return s }) }
