@@ -41,6 +41,7 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 	if v.Erase, err = s.eraseForm(r, p.Item.Item); err != nil {
 		return err
 	}
+	v.Redact = s.mayRedact(r, p.Item.Item)
 	if v.Clock, err = s.clockPanel(r, p.Item.Item); err != nil {
 		return err
 	}

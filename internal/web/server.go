@@ -56,6 +56,7 @@ type Options struct {
 	Identity   Identities        // nil: nobody is asked who stands behind a code
 	Search     SearchRoom        // nil: nothing can be searched here
 	Exchange   *exchange.Service // nil: nothing comes in or goes out
+	Plan       PlanRoom          // nil: nothing is redacted here
 	Release    ReleaseRoom       // nil: nothing is let out here
 	Match      MatchRoom         // nil: nobody says which release a file is from
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
@@ -95,6 +96,7 @@ type Server struct {
 	streams streams
 	paces   paces
 	uploads uploads
+	looks   looks
 	// importing lets one import run at a time.
 	importing chan struct{}
 	// matching lets one file be held against the releases at a time.
@@ -251,6 +253,8 @@ func (s *Server) limits(next http.Handler) http.Handler {
 		limit := int64(maxBody)
 		if takesFiles(r) {
 			limit = maxUpload
+		} else if takesPlan(r) {
+			limit = maxPlanBody
 		} else if takesText(r) {
 			limit = maxReleaseForm
 		}

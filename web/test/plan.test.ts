@@ -120,6 +120,14 @@ describe('going about', () => {
     expect(op.seconds(10_000_000)).toBe('10');
     for (const bad of ['', '-1', '1e9', 'NaN', '1:2:3:4', '5 s']) expect(op.micros(bad)).toBeNull();
   });
+  it('guesses when a word is said, rather too wide than too narrow', () => {
+    const words = op.wordsOf({ from: 1_000_000, to: 3_000_000, text: ' Я Петр  Осокин ' });
+    expect(words.map((x) => x.text)).toEqual(['Я', 'Петр', 'Осокин']);
+    expect(words[0]!.from).toBe(750_000);
+    expect(words[2]!.to).toBe(3_250_000);
+    for (let i = 1; i < words.length; i++) expect(words[i]!.from).toBeLessThan(words[i - 1]!.to);
+    expect(op.wordsOf({ from: 0, to: 1, text: '' })).toEqual([]);
+  });
   it('draws identifiers as the server does', () => {
     const id = op.newTrackID(1_750_000_000_000, new Uint8Array(10).fill(255));
     expect(id).toMatch(/^tr_[0-7][0-9a-hjkmnp-tv-z]{25}$/);

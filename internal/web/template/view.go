@@ -71,6 +71,7 @@ type Archive struct {
 type Item struct {
 	ID, Ref, Kind, State string
 	Reason               string // code, when explained or quarantined
+	Redact               bool   // a plan can be made of it
 	Accession            AccessionLink
 	RecordedAt           time.Time // zero: not known
 	RecordedSource       string    // "container", "recorder", "exif", "file-time"

@@ -65,7 +65,7 @@ class Desk {
   // Half a frame: what is that near a mark is at it.
   get slack(): number { return op.million / (boot.sources[this.source]!.fps || 25) / 2; }
   get marks(): number[] {
-    const open = this.open.filter((b) => b.source === this.source).map((b) => b.from_us);
+    const open = this.open.filter((b) => b.source === this.source).map((b) => b.at_us);
     return op.marks(this.plan, this.source, open);
   }
   get open(): Blocker[] { return this.check?.state === 'done' ? this.check.blockers.filter((b) => !b.dismissed) : []; }
@@ -247,8 +247,7 @@ class Desk {
       if (mine !== this.#asking) return;
       this.check = a.check;
       this.proposals = a.proposals;
-      const busy = (s: string | undefined) => s === 'waiting' || s === 'running';
-      if (busy(a.check?.state) || busy(a.proposals?.state)) setTimeout(() => { if (mine === this.#asking) void this.look(); }, 1500);
+      if (a.check?.state === 'asked' || a.proposals?.state === 'asked') setTimeout(() => { if (mine === this.#asking) void this.look(); }, 1500);
     } catch (e) { if (e instanceof Refused) this.#failed(e.status); }
   }
   stop(): void { this.#asking++; }

@@ -226,3 +226,17 @@ export function micros(text: string): number | null {
   const v = Math.round((Number(m[1] ?? 0) * 3600 + Number(m[2] ?? 0) * 60 + Number(m[3]!.replace(',', '.'))) * million);
   return Number.isSafeInteger(v) ? v : null;
 }
+
+// wordsOf guesses when each word of a sentence is said: its share of the letters, with a quarter of a second before and after. A guess is what it
+// is: who mutes a word has to listen.
+export function wordsOf(s: { from: number; to: number; text: string }): { from: number; to: number; text: string }[] {
+  const list = s.text.split(/\s+/u).filter((x) => x !== '');
+  const letters = list.reduce((sum, x) => sum + x.length + 1, 0);
+  let at = 0;
+  return list.map((text) => {
+    const from = s.from + Math.floor(((s.to - s.from) * at) / letters);
+    at += text.length + 1;
+    const to = s.from + Math.ceil(((s.to - s.from) * at) / letters);
+    return { text, from: Math.max(0, from - 250_000), to: to + 250_000 };
+  });
+}
