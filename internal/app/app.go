@@ -31,6 +31,7 @@ import (
 	"zapis/internal/proof"
 	"zapis/internal/reading"
 	"zapis/internal/redact"
+	"zapis/internal/release"
 	"zapis/internal/search"
 	"zapis/internal/store"
 	"zapis/internal/tlog"
@@ -94,7 +95,8 @@ type App struct {
 	Knowledge  *knowledge.Service    // the catalogue
 	Identities *knowledge.Identities // who stands behind its codes
 	Note       *note.Service
-	Redact     *redact.Service // redaction plans
+	Redact     *redact.Service  // redaction plans
+	Release    *release.Service // what leaves
 	Search     *search.Service
 	Transcript *transcript.Service
 	Machine    *machine.Service
@@ -264,6 +266,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = a.openRedact(); err != nil {
+		return err
+	}
+	if err = a.openRelease(); err != nil {
 		return err
 	}
 	if err = a.openTranscript(); err != nil {

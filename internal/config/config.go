@@ -53,6 +53,7 @@ type Config struct {
 	Calendars       string        `key:"calendars" doc:"OpenTimestamps calendars: the addresses that they write into proofs, separated by spaces. They see a digest with a random part, never a checkpoint."`
 	BlockHeaders    string        `key:"block_headers" doc:"File with all Bitcoin block headers from the first on, 80 bytes each, as a node can write it. Without it no OpenTimestamps proof is ever called confirmed."`
 	Publish         string        `key:"publish" doc:"Folder (absolute) or s3://… where every checkpoint is published by itself; empty: only by zapis log publish."`
+	Releases        string        `key:"releases" doc:"Folder in which finished releases are written, for the public site; empty: public/releases in the home folder. Everybody may read what lies there."`
 	Site            string        `key:"site" doc:"Folder in which zapis site build makes the public site; empty: public/site in the home folder. A web server shows the folder current in it."`
 	SiteName        string        `key:"site_name" doc:"Name of the archive on the public site, as readers know it."`
 	SiteURL         string        `key:"site_url" doc:"Address under which the public site will stand, such as https://archive.example/; empty: nothing absolute is written, and there is no map for search engines."`

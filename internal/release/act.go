@@ -672,7 +672,7 @@ func (s *Service) Withdraw(ctx context.Context, who policy.Subject, id string, w
 		for _, t := range why {
 			texts = append(texts, t)
 		}
-		named, err := s.o.People.Named(ctx, tx, texts)
+		named, err := s.people(ctx, tx, texts, true)
 		if err != nil {
 			return err
 		}

@@ -41,20 +41,30 @@ type disk interface {
 // Folder is the folder of releases: <slug>/v<N>/ for each publication. What begins with a dot is being written or taken away, and is for
 // nobody to read. It is for one process at a time; within it, it is safe for concurrent use.
 type Folder struct {
+	dir string
+
 	mu   sync.Mutex
-	disk disk
+	disk disk // nil until it is first used
 }
 
-// OpenFolder opens the folder of releases and makes it if need be. It is public: whoever may read the machine's files may read it.
-func OpenFolder(dir string) (*Folder, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of releases: %w", pathless(err))
+// FolderAt is the folder of releases at dir, which is made when something is first written. It is public: whoever may read the machine's files
+// may read it.
+func FolderAt(dir string) *Folder { return &Folder{dir: dir} }
+
+// open opens the folder, and makes it if need be. The caller holds mu.
+func (d *Folder) open() error {
+	if d.disk != nil {
+		return nil
 	}
-	root, err := os.OpenRoot(dir)
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of releases: %w", pathless(err))
+	}
+	root, err := os.OpenRoot(d.dir)
 	if err != nil {
-		return nil, fmt.Errorf("open the folder of releases: %w", pathless(err))
+		return fmt.Errorf("open the folder of releases: %w", pathless(err))
 	}
-	return &Folder{disk: rootDisk{root}}, nil
+	d.disk = rootDisk{root}
+	return nil
 }
 
 // pathless takes the path out of an error: paths may name people.
@@ -137,6 +147,9 @@ func (d *Folder) place(ctx context.Context, slug string, n int, files []file) er
 		if !bundle.IsName(f.name) {
 			return fail(fmt.Errorf("%w: a file that does not belong into a bundle", archive.ErrInvalid))
 		}
+	}
+	if err := d.open(); err != nil {
+		return fail(err)
 	}
 	if err := d.disk.Mkdir(slug, 0o755); err == nil {
 		if err := d.disk.SyncDir("."); err != nil {
@@ -301,6 +314,9 @@ func (d *Folder) Sum(slug string, n int) (string, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.open(); err != nil {
+		return "", err
+	}
 	sum, _, err := d.digest(path.Join(slug, fmt.Sprintf("v%d", n), bundle.FileSums))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = archive.ErrNotFound

@@ -28,7 +28,7 @@ var everything = archive.Scope{All: true, AllCompartments: true, MaxDifficulty: 
 const (
 	needleDigest     = "digest"
 	needleTrace      = "trace"
-	needlePlain      = "folder-word"
+	needlePlain      = "plain"
 	needleAgent      = "agent"
 	needleMachine    = "machine"
 	needleIdentifier = "identifier"
@@ -162,7 +162,7 @@ func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject,
 	}
 	var texts []string
 	texts, f.at = f.draft.texts()
-	if f.named, err = s.o.People.Named(ctx, tx, texts); err != nil {
+	if f.named, err = s.people(ctx, tx, texts, p != toShow); err != nil {
 		return nil, fmt.Errorf("look for people: %w", err)
 	}
 	if err := s.consents(ctx, tx, f, ids); err != nil {

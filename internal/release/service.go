@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"zapis/internal/archive"
@@ -91,18 +92,6 @@ type Consents interface {
 	People(ctx context.Context, tx *store.Tx, at time.Time, persons ...string) (refused []string, err error)
 }
 
-// Named is somebody whom a text names.
-type Named struct {
-	Entity    string
-	Protected bool
-	Text      int // index of the text
-}
-
-// People finds persons of the catalogue in texts, by code, name and alias, in any script and inflection.
-type People interface {
-	Named(ctx context.Context, tx *store.Tx, texts []string) ([]Named, error)
-}
-
 // Traces tells what must not be found in a bundle: names and folders from the provenance of items, labels of cameras, whether other copies are
 // held, clocks of recorders.
 type Traces interface {
@@ -148,15 +137,18 @@ type Options struct {
 	// Subject gives what an agent may do now; for publishing what was asked for earlier. nil: nothing is published by itself.
 	Subject func(ctx context.Context, agent string) (policy.Subject, error)
 	Machine []string // words of the machine that must not be published: host name, home folder, user name
-	Logger  *slog.Logger
-	Now     func() time.Time
-	NewID   func(prefix string) string
-	Rand    io.Reader
+	// Lock has the folder alone until release is called; archive.ErrBusy if another process has it. nil: there is no other process.
+	Lock   func() (release io.Closer, err error)
+	Logger *slog.Logger
+	Now    func() time.Time
+	NewID  func(prefix string) string
+	Rand   io.Reader
 }
 
 // Service is the room. It is safe for concurrent use.
 type Service struct {
 	o       Options
+	placing sync.Mutex
 	without string // a gate that is left out, in tests alone
 }
 

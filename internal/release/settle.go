@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/policy"
@@ -43,8 +44,34 @@ func (s *Service) Settle(ctx context.Context) error {
 	return err
 }
 
+// Run settles every minute until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		if err := s.Settle(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.WarnContext(ctx, "releases are not settled", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
 // settleFolder writes every publication that the folder does not hold as it should, of one release or of all.
 func (s *Service) settleFolder(ctx context.Context, only string) error {
+	// Nobody else may write between the reading of the list and the end of the writing: an older view would bring back what was taken away.
+	s.placing.Lock()
+	defer s.placing.Unlock()
+	if s.o.Lock != nil {
+		l, err := s.lock(ctx)
+		if err != nil {
+			return fmt.Errorf("settle releases: %w", err)
+		}
+		defer l.Close() // a lock, nothing written
+	}
 	var list []store.ReleasePublication
 	if err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) { list, err = tx.UnplacedPublications(ctx); return err }); err != nil {
 		return fmt.Errorf("settle releases: %w", err)
@@ -62,6 +89,22 @@ func (s *Service) settleFolder(ctx context.Context, only string) error {
 		}
 	}
 	return all
+}
+
+// lock waits a little for another process that settles.
+func (s *Service) lock(ctx context.Context) (io.Closer, error) {
+	for range 50 {
+		l, err := s.o.Lock()
+		if !errors.Is(err, archive.ErrBusy) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return s.o.Lock()
 }
 
 // bring writes one publication and notes that it is there.

@@ -343,3 +343,11 @@ func (tx *Tx) PlacedPublication(ctx context.Context, id string, number int, buri
 func (tx *Tx) OutClips(ctx context.Context) ([]string, error) {
 	return all(ctx, tx, value[string], `SELECT DISTINCT clip_id FROM release_publication WHERE tombstone IS NULL ORDER BY clip_id`)
 }
+
+// Identities gives all sealed records, for a machine that decides what may leave the archive, and never for showing.
+func (tx *Tx) Identities(ctx context.Context) ([]Identity, error) {
+	return all(ctx, tx, func(s scanner) (i Identity, err error) {
+		err = s.Scan(&i.Entity, &i.Sealed, &i.Version, at{&i.ChangedAt}, &i.ChangedBy)
+		return i, err
+	}, `SELECT entity_id, sealed, version, changed_at, changed_by FROM identity ORDER BY entity_id`)
+}
