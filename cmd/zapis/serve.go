@@ -94,7 +94,10 @@ func (c *serveCmd) serve(k *call, a *app.App, l net.Listener, origin string) err
 	go func() {
 		defer close(calendar)
 		if !c.NoWorker { // it records and publishes, as workers do
+			settling := make(chan struct{})
+			go func() { defer close(settling); a.Release.Run(chores) }()
 			a.Anchor.Run(chores, a.Program)
+			<-settling
 		}
 	}()
 

@@ -41,7 +41,10 @@ func (c *workerCmd) Run(k *call) error {
 	if !k.JSON {
 		fmt.Fprintln(k.err, "Working. Ctrl-C stops.")
 	}
+	settling := make(chan struct{})
+	go func() { defer close(settling); a.Release.Run(k.ctx) }() // publishes what is due, and ends what was interrupted
 	a.Anchor.Run(k.ctx, a.Program) // keeps the calendar of the transparency log until the person stops it
+	<-settling
 	// A job that is under way gets a little time; after that it is worked again by whoever comes next.
 	stop, cancel := context.WithTimeout(context.WithoutCancel(k.ctx), 20*time.Second)
 	defer cancel()

@@ -37,7 +37,7 @@ var unseen = archive.Scope{All: true, AllCompartments: true, MaxDifficulty: -1, 
 // openRelease makes the room from which redacted clips leave.
 func (a *App) openRelease() (err error) {
 	a.Release, err = release.New(release.Options{
-		DB: a.DB, Vault: a.Vault, Custody: a.Custody, Plans: plans{}, Proofs: releaseProofs{a.Proof, a.Anchor}, Consents: consents{}, People: people{a.Identities},
+		DB: a.DB, Vault: a.Vault, Custody: a.Custody, Plans: plans{}, Proofs: releaseProofs{a.Proof, a.Anchor}, Consents: consents{}, People: people{a},
 		Traces: traces{a.Sealer}, Ledger: a.Knowledge, Folder: release.FolderAt(a.ReleasesDir()), Machine: a.ownWords(), Subject: a.subject, Logger: a.Logger,
 		Lock: func() (io.Closer, error) { return a.lock("releases", false) },
 		Check: func(r io.ReaderAt, size int64) ([]string, error) {
@@ -322,7 +322,7 @@ func (c consents) People(ctx context.Context, tx *store.Tx, at time.Time, entiti
 }
 
 // people gives the persons of the catalogue.
-type people struct{ ids *knowledge.Identities }
+type people struct{ a *App } // its identities are opened later
 
 var nameProperties = []string{"name", "alias", "code-name"}
 
@@ -380,7 +380,7 @@ func (p people) Persons(ctx context.Context, tx *store.Tx) ([]release.Person, er
 }
 
 func (p people) Sealed(ctx context.Context, tx *store.Tx, match func(string) bool) ([]string, error) {
-	return p.ids.Matching(ctx, tx, match)
+	return p.a.Identities.Matching(ctx, tx, match)
 }
 
 // traces tells what must not be found in a release.

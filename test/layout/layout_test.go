@@ -99,10 +99,12 @@ var rules = []rule{
 	{part: "internal/timestamp", may: []string{"verify", "internal/timestamp"}},
 	{part: "internal/anchor", may: slices.Concat(nouns, engines, []string{"internal/anchor", "internal/timestamp", "verify"}), never: backends},
 	{part: "internal/proof", may: slices.Concat(nouns, engines, []string{"internal/proof", "verify"}), never: backends},
+	{part: "internal/release/bundle"},
+	{part: "internal/release", may: slices.Concat(nouns, engines, []string{"internal/release", "=internal/redact/plan"}), never: backends},
 	{part: "internal/match", may: slices.Concat(nouns, engines, []string{"internal/match", "=internal/release/bundle"}), never: backends},
 	{part: "internal/site", may: []string{"verify", "internal/site"}},
 	{part: "internal/config", may: []string{"internal/archive"}},
-	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/anchor", "internal/proof", "internal/web"})},
+	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/anchor", "internal/proof", "internal/release", "internal/web"})},
 }
 
 func init() {
