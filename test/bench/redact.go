@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"zapis/internal/media"
@@ -93,27 +92,22 @@ func (b *bench) redact() (part, error) {
 		"rendered: decoded in the sandbox to raw frames with their times, three solid and two pixelated masks painted on each, encoded in a second sandbox, taken apart and checked; poster, stills and drawing made",
 	}}
 	for _, set := range [][]int{{720}, {720, 360}} {
-		var ratios, work spread
+		var ratios spread
 		for round := range b.sizes.rounds {
 			base, err := do(b.ctx, plain(set...))
 			if err != nil {
 				return part{}, err
 			}
-			before := processorTime()
 			ours, err := render(set...)
 			if err != nil {
 				return part{}, err
 			}
-			ours.CPU = processorTime() - before
-			work = append(work, ours.CPU.Seconds()/base.CPU.Seconds())
 			ratios = append(ratios, ours.Wall.Seconds()/base.Wall.Seconds())
-			line := fmt.Sprintf("round %d  %-8s plain %7s (processor %s)  rendered %7s (processor %s)", round+1, text720(set), seconds(base.Wall), seconds(base.CPU), seconds(ours.Wall), seconds(ours.CPU))
+			line := fmt.Sprintf("round %d  %-8s plain %7s  rendered %7s", round+1, text720(set), seconds(base.Wall), seconds(ours.Wall))
 			p.Rounds = append(p.Rounds, line)
 			b.say("   %s", line)
 		}
-		p.Figures = append(p.Figures,
-			atMost(figure{What: "render of a plan with 5 tracks / plain re-encode, " + text720(set)}, ratios, "×", 1.3),
-			atMost(figure{What: "the same in processor time, " + text720(set)}, work, "×", 0))
+		p.Figures = append(p.Figures, atMost(figure{What: "render of a plan with 5 tracks / plain re-encode, " + text720(set)}, ratios, "×", 1.3))
 	}
 	// The decoder's half alone, as the gap check uses it.
 	var alone spread
@@ -133,19 +127,6 @@ func (b *bench) redact() (part, error) {
 	}
 	p.Figures = append(p.Figures, figure{What: "every frame in grey at 360 lines", Value: text(alone.median(), "× real time"), Spread: text(alone.low(), "") + " – " + text(alone.high(), "")})
 	return p, os.RemoveAll(at)
-}
-
-// processorTime is that of this process and of all that it waited for.
-func processorTime() time.Duration {
-	var sum time.Duration
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(who, &u); err != nil {
-			return 0
-		}
-		sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	return sum
 }
 
 func text720(set []int) string {
