@@ -40,7 +40,7 @@ var mediaTypes = map[string]string{
 }
 
 // needed are the plain names that pages ask for.
-var needed = []string{"zapis.css", "note.css", "catalogue.css", "base.js", "archive.js", "item.js", "live.js", "passkey.js", "icons.svg", "mark.svg"}
+var needed = []string{"zapis.css", "note.css", "catalogue.css", "base.js", "archive.js", "item.js", "live.js", "mask.js", "passkey.js", "plan.css", "icons.svg", "mark.svg"}
 
 // loadAssets reads dist and its manifest. No manifest means that the web part is not built; one that lacks a file that pages ask
 // for means that it is built by half, which is an error. (The bundler also names scripts that came out empty and that it did not

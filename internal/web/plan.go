@@ -111,7 +111,7 @@ func (s *Server) nameOf(ctx context.Context, known map[string]string, agent stri
 }
 
 func (s *Server) planRow(ctx context.Context, p redact.Summary, names map[string]string) template.PlanRow {
-	return template.PlanRow{ID: p.ID, Title: p.Title, Version: p.Head, State: string(p.State), Open: p.Open, Wait: waits(p), Who: s.nameOf(ctx, names, p.Author), At: p.ChangedAt}
+	return template.PlanRow{ID: p.ID, Title: p.Title, Version: p.Head, State: string(p.State), Open: int64(p.Open), Wait: waits(p), Who: s.nameOf(ctx, names, p.Author), At: p.ChangedAt}
 }
 
 // plansPage serves GET /plans?item=ID&from=S&to=S&before=ID. With an item it offers to redact it.

@@ -17,7 +17,7 @@ import (
 )
 
 var assets = map[string]string{
-	"zapis.css": "/asset/zapis-1.css", "note.css": "/asset/note-1.css", "catalogue.css": "/asset/catalogue-1.css", "base.js": "/asset/base-1.js", "archive.js": "/asset/archive-1.js", "item.js": "/asset/item-1.js",
+	"zapis.css": "/asset/zapis-1.css", "note.css": "/asset/note-1.css", "catalogue.css": "/asset/catalogue-1.css", "base.js": "/asset/base-1.js", "archive.js": "/asset/archive-1.js", "item.js": "/asset/item-1.js", "mask.js": "/asset/mask-1.js", "plan.css": "/asset/plan-1.css",
 	"live.js": "/asset/live-1.js", "passkey.js": "/asset/passkey-1.js", "icons.svg": "/asset/icons-1.svg", "mark.svg": "/asset/mark-1.svg",
 }
 
@@ -191,6 +191,7 @@ func TestNoMessageIsIdle(t *testing.T) {
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
 		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.desk", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
 		"map.dispute", "map.unmarked", "map.view", "gate", "match.compared", "match.error", "match.sure", "release.act", "release.at", "release.error", "release.follow", "release.gate", "release.group", "release.precise", "release.state",
+		"plan.blocker", "plan.do", "plan.kind", "plan.mode", "plan.reason", "plan.sreason", "plan.stop", "plan.trouble", "plan.vstate", "plans.change", "plans.error", "plans.field", "plans.state", "plans.waits",
 		"words.error", "words.fault", "words.kind", "words.reason", "export.format", "import.error", "import.format", "import.reason", "import.state", "token.allow", "token.error", "token.state",
 		// archive.KIND of a facet, by its name
 		"archive.accession", "archive.kind", "archive.state", "archive.difficulty"}

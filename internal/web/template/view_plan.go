@@ -7,7 +7,7 @@ type PlanRow struct {
 	ID, Title string
 	Version   int
 	State     string // draft, checking, blocked, waiting, approved, rejected, rendering, rendered, destroyed
-	Open      int    // blockers
+	Open      int64  // blockers
 	Wait      string // what it waits for: check, checking, blockers, approval, rework, render, rendering, nothing
 	Who       string // who wrote the newest version
 	At        time.Time

@@ -4,7 +4,7 @@ export type Meta = Record<string, unknown> & { columns?: number; rows?: number; 
 export type Derivative = { id: string; kind: string; ordinal: number; mediaType: string; meta: Meta | null };
 export type Boot = {
   t: Record<string, string>; id: string; ref: string; kind: string; state: string; ms: number; fps: number; w: number; h: number; difficulty: number;
-  micro: string; visit: string; derivatives: Derivative[] | null; at: string | null;
+  micro: string; visit: string; derivatives: Derivative[] | null; at: string | null; redact?: boolean;
 };
 
 export const boot = data<Boot>('boot');
