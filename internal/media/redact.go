@@ -465,9 +465,10 @@ func (p *placer) show() error {
 	}
 	var boxes []mask.Box
 	if o.Boxes != nil {
-		// The moment the frame begins, the moment it is shown, and the end of that.
+		// The moment the frame begins, the moment it is shown, the middle and the end of that; and half a place before, where a working copy
+		// may have shown it already to whoever drew the mask.
 		boxes = p.sets.over(func(us int64, into []mask.Box) []mask.Box { return o.Boxes(p.cut, us, into) },
-			p.at, p.time(2*p.next), p.time(2*p.next+2)-1)
+			max(p.at-p.time(1)+p.anchor, 0), p.at, p.time(2*p.next), p.time(2*p.next+1), p.time(2*p.next+2)-1)
 	}
 	o.paint(p.painter, t, int(p.out.r.done), boxes, o.Hide)
 	p.next++
@@ -482,18 +483,23 @@ type boxSets struct {
 }
 
 // over gives for each track the region that holds it at every one of the moments: what covers does so wherever it is at any of them, what reveals does
-// so only where it is at all of them.
-func (s *boxSets) over(at func(us int64, into []mask.Box) []mask.Box, moments ...int64) []mask.Box {
+// so only where it is at all of them. At the moment before, only what covers is asked for.
+func (s *boxSets) over(at func(us int64, into []mask.Box) []mask.Box, before int64, moments ...int64) []mask.Box {
 	if s.where == nil {
 		s.where = map[int]int{}
 	}
 	clear(s.where)
 	s.all, s.count = s.all[:0], s.count[:0]
-	for pass, us := range moments {
+	for pass := range len(moments) + 1 {
+		us, early := before, pass == len(moments)
+		if !early {
+			us = moments[pass]
+		}
 		s.one = at(us, s.one[:0])
 		for _, b := range s.one {
 			k, known := s.where[b.ID]
 			switch {
+			case early && b.Reveal:
 			case !known && (!b.Reveal || pass == 0):
 				s.where[b.ID] = len(s.all)
 				s.all, s.count = append(s.all, b), append(s.count, 1)

@@ -342,6 +342,43 @@ func dropLines(b []byte, with ...string) []byte {
 	return out
 }
 
+// A mask that begins with the cut covers the frame shown there, although that one began before; one that ends while a frame stands covers it to its end; and
+// one of a single moment covers the frame that a working copy showed at it.
+func TestAMaskCoversAFrameForAsLongAsItIsShown(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	// Two white frames a second.
+	src := made(t, "a.mkv", "-f", "lavfi", "-i", "color=c=white:size=160x120:rate=2:duration=5,format=yuv420p", "-c:v", "ffv1")
+	p := probe(t, tools, src)
+	for _, c := range []struct {
+		from, to int64
+		places   string // of the clip, as they are seen
+	}{
+		{1_200_000, 1_240_000, "ooo"}, // between the moments that are looked at: shorter than half a frame
+		{1_200_000, 1_260_000, "--o"}, // in the middle, and half a frame before the next
+		{1_000_000, 1_000_001, "-oo"}, // a single moment, at the frame
+		{750_000, 750_001, "-oo"},     // half a frame before
+		{1_490_000, 1_500_000, "-oo"},
+		{1_500_000, 1_500_001, "o-o"},
+		{1_250_000, 4_000_000, "---"},
+		{2_500_000, 4_000_000, "ooo"},
+	} {
+		_, files := redact(t, tools, []Cut{{src, p, 1200 * time.Millisecond, 2700 * time.Millisecond}}, RedactOptions{Boxes: func(_ int, us int64, into []mask.Box) []mask.Box {
+			if us >= c.from && us < c.to {
+				into = append(into, mask.Box{W: 1_000_000, H: 1_000_000})
+			}
+			return into
+		}}, 120)
+		got := ""
+		for _, f := range decoded(t, files[0], 160, 120) {
+			got += map[bool]string{true: "o", false: "-"}[f[60*160+80] > 100]
+		}
+		if got != c.places {
+			t.Errorf("mask of %d to %d: %s, want %s", c.from, c.to, got, c.places)
+		}
+	}
+}
+
 func TestRedactHidesTheWholePicture(t *testing.T) {
 	t.Parallel()
 	tools := need(t)
@@ -523,7 +560,7 @@ func TestBoxesAreJoinedOverAFrame(t *testing.T) {
 		}
 		return into
 	}
-	got := s.over(at, 0, 10, 20)
+	got := s.over(at, 5, 0, 10, 20)
 	want := map[int]mask.Box{
 		1: {ID: 1, X: 0, Y: 10, W: 120, H: 10},
 		2: {ID: 2, Reveal: true, X: 20, Y: 10, W: 80, H: 10},
