@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"zapis/internal/match"
 	"zapis/internal/media"
@@ -11,7 +10,7 @@ import (
 // openMatch makes the room that says which release a file is from. Nothing is read, and no program looked for, until it is first asked.
 func (a *App) openMatch() (err error) {
 	a.Match, err = match.New(match.Options{
-		DB: a.DB, Vault: a.Vault, Sealer: a.Sealer, Custody: a.Custody, Agent: a.Program, Logger: a.Logger, Releases: filepath.Join(a.Dir, "public", "releases"),
+		DB: a.DB, Vault: a.Vault, Sealer: a.Sealer, Custody: a.Custody, Agent: a.Program, Logger: a.Logger, Releases: a.ReleasesDir(),
 		Media: func() (match.Media, error) {
 			if a.Media != nil {
 				return a.Media, nil

@@ -35,6 +35,10 @@ const (
 	KindImport      = "import"
 	KindTextTrack   = "text"     // the words of an item from one machine or one file
 	KindTextSpan    = "sentence" // one sentence or line of them
+
+	// What is published.
+	KindPlan    = "plan"
+	KindRelease = "release"
 )
 
 // The functions below give the events that the verifier holds against the catalogue, so that writer and verifier
@@ -218,7 +222,8 @@ func word(s string) bool {
 func knownKind(kind string) bool {
 	switch kind {
 	case KindAccession, KindItem, KindDerivative, KindObject, KindBlob, KindAccount, KindVault,
-		KindEntity, KindClaim, KindNote, KindPassage, KindConsent, KindSuggestion, KindCompartment, KindExport, KindImport, KindTextTrack, KindTextSpan:
+		KindEntity, KindClaim, KindNote, KindPassage, KindConsent, KindSuggestion, KindCompartment, KindExport, KindImport, KindTextTrack, KindTextSpan,
+		KindPlan, KindRelease:
 		return true
 	}
 	return false

@@ -48,10 +48,14 @@ var statements = []struct{ code, kind, text, sql string }{
 	{"clip-object", "clip", "its object is gone, or has another digest, size, envelope or kind", `
 		SELECT c.id FROM clip c LEFT JOIN object o ON o.id = c.object_id
 		WHERE o.id IS NULL OR (o.state <> 'erased' AND o.sha256 <> c.sha256) OR o.size <> c.bytes OR o.envelope_id <> c.envelope_id OR o.kind <> 'clip' ORDER BY c.id`},
-	{"object-unused", "object", "no item, derivative, manifest or clip refers to it", `
+	{"rendition-object", "plan", "the object of a file that was rendered of it is gone, or has another digest, size or envelope", `
+		SELECT DISTINCT r.plan_id FROM plan_rendition r LEFT JOIN object o ON o.id = r.object_id
+		WHERE o.id IS NULL OR (o.state <> 'erased' AND o.sha256 <> r.sha256) OR o.size <> r.size OR o.envelope_id <> r.envelope_id ORDER BY r.plan_id`},
+	{"object-unused", "object", "no item, derivative, manifest, clip or rendered file refers to it", `
 		SELECT o.id FROM object o WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.object_id = o.id)
 			AND NOT EXISTS (SELECT 1 FROM derivative d WHERE d.object_id = o.id)
 			AND NOT EXISTS (SELECT 1 FROM clip c WHERE c.object_id = o.id)
+			AND NOT EXISTS (SELECT 1 FROM plan_rendition r WHERE r.object_id = o.id)
 			AND NOT EXISTS (SELECT 1 FROM accession a WHERE a.manifest_object = o.id) AND (o.kind <> 'manifest' OR o.state <> 'erased') ORDER BY o.id`},
 	{"object-segments", "object", "its segments do not add up to its size, or are not counted from 0", `
 		SELECT o.id FROM object o LEFT JOIN segment s ON s.object_id = o.id GROUP BY o.id, o.size

@@ -308,6 +308,8 @@ func TestEveryDisagreementAboutProofsIsNamed(t *testing.T) {
 		{"erasure not finished", []string{"SELECT id FROM erasure"}, plain("erasure", "UPDATE erasure SET state = 'approved'"), []string{"erasure-unfinished erasure {0}"}},
 		{"item called erased", []string{other}, plain("item", "UPDATE item SET state = 'erased' WHERE id = '{0}'"), []string{"item-erased item {0}", "item-state item {0}"}},
 		{"item called erased, digest gone", []string{other}, plain("item", "UPDATE item SET state = 'erased', sha256 = zeroblob(32) WHERE id = '{0}'"), []string{"record-differs item {0}", "item-erased item {0}"}},
+		{"rendered file of a plan", nil, plain("plan_rendition", "DROP TRIGGER plan_rendition_approved", "INSERT INTO plan_rendition (plan_id, version, name, ordinal, object_id, envelope_id, size, sha256, media_type, width, height) VALUES ('pl_x', 1, 'clip-720.mp4', 0, 'ob_none', 'en_none', 1, zeroblob(32), 'video/mp4', 1, 1)"),
+			[]string{"rendition-object plan pl_x"}},
 		{"trigger removed", nil, set("DROP TRIGGER log_tick_no_update"), []string{"database-trigger log_tick"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
