@@ -17,12 +17,8 @@ import (
 	"zapis/internal/store"
 )
 
-// Kinds of subjects of custody events.
-const (
-	kindRelease = "release"
-	kindPlan    = "plan"
-	kindClip    = "clip"
-)
+// kindRelease is the kind of an entry of the ledger.
+const kindRelease = "release"
 
 // maxNote bounds a note for colleagues, in bytes.
 const maxNote = 500
@@ -38,7 +34,7 @@ func cleanNote(note string) (string, error) {
 func (s *Service) record(ctx context.Context, tx *store.Tx, who, eventType, id string, at time.Time, subjects []archive.Subject, detail map[string]string) (string, error) {
 	e := archive.Event{
 		ID: s.o.NewID(archive.PrefixEvent), Type: eventType, Agent: who, Outcome: archive.Success, Time: at,
-		Subjects: append([]archive.Subject{{Role: custody.RoleAbout, Kind: kindRelease, ID: id}}, subjects...), Detail: detail,
+		Subjects: append([]archive.Subject{{Role: custody.RoleAbout, Kind: custody.KindRelease, ID: id}}, subjects...), Detail: detail,
 	}
 	_, err := s.o.Custody.Record(ctx, tx, e)
 	return e.ID, err
@@ -97,8 +93,8 @@ func (s *Service) Create(ctx context.Context, who policy.Subject, d Draft) (View
 		if err != nil {
 			return err
 		}
-		_, err = s.record(ctx, tx, who.Agent, archive.EventDescription, id, now, []archive.Subject{{Role: custody.RoleSource, Kind: kindPlan, ID: d.Plan}},
-			map[string]string{"act": "release begun", "version": "1", "plan version": strconv.Itoa(d.PlanVersion), "text sha256": hex.EncodeToString(sum[:])})
+		_, err = s.record(ctx, tx, who.Agent, archive.EventDescription, id, now, []archive.Subject{{Role: custody.RoleSource, Kind: custody.KindPlan, ID: d.Plan}},
+			map[string]string{"act": "release begun", "version": "1", "plan_version": strconv.Itoa(d.PlanVersion), "text_sha256": hex.EncodeToString(sum[:])})
 		return err
 	})
 	if err != nil {
@@ -172,11 +168,11 @@ func (s *Service) save(ctx context.Context, who policy.Subject, a policy.Action,
 		if err := tx.AddReleaseVersion(ctx, d.Slug, v, items); err != nil {
 			return err
 		}
-		detail := map[string]string{"act": "release changed", "version": strconv.Itoa(v.Version), "plan version": strconv.Itoa(d.PlanVersion), "text sha256": hex.EncodeToString(sum[:])}
+		detail := map[string]string{"act": "release changed", "version": strconv.Itoa(v.Version), "plan_version": strconv.Itoa(d.PlanVersion), "text_sha256": hex.EncodeToString(sum[:])}
 		if act != "" {
 			detail["act"] = "release " + act + " begun"
 		}
-		event, err := s.record(ctx, tx, who.Agent, archive.EventDescription, row.ID, now, []archive.Subject{{Role: custody.RoleSource, Kind: kindPlan, ID: d.Plan}}, detail)
+		event, err := s.record(ctx, tx, who.Agent, archive.EventDescription, row.ID, now, []archive.Subject{{Role: custody.RoleSource, Kind: custody.KindPlan, ID: d.Plan}}, detail)
 		if err != nil {
 			return err
 		}
@@ -429,7 +425,7 @@ func (s *Service) Sign(ctx context.Context, who policy.Subject, id string, versi
 		}
 		now := s.now()
 		event, err := s.record(ctx, tx, who.Agent, archive.EventDissemination, f.row.ID, now, s.subjects(g), map[string]string{
-			"act": "release signed", "version": strconv.Itoa(version), "agreed sha256": hex.EncodeToString(g.agreed[:]), "text sha256": hex.EncodeToString(g.version.SHA256[:]),
+			"act": "release signed", "version": strconv.Itoa(version), "agreed_sha256": hex.EncodeToString(g.agreed[:]), "text_sha256": hex.EncodeToString(g.version.SHA256[:]),
 			"warnings": strconv.Itoa(warnings(s.judge(g))),
 		})
 		if err != nil {
@@ -458,12 +454,9 @@ func warnings(list []Gate) (n int) {
 }
 
 func (s *Service) subjects(f *facts) []archive.Subject {
-	out := []archive.Subject{{Role: custody.RoleSource, Kind: kindPlan, ID: f.draft.Plan}}
+	out := []archive.Subject{{Role: custody.RoleSource, Kind: custody.KindPlan, ID: f.draft.Plan}}
 	for _, it := range f.items {
 		out = append(out, archive.Subject{Role: custody.RoleSource, Kind: custody.KindItem, ID: it.ID})
-	}
-	if r := f.plan.Rendered; r != nil && r.Clip != "" {
-		out = append(out, archive.Subject{Role: custody.RoleSource, Kind: kindClip, ID: r.Clip})
 	}
 	return out
 }
@@ -588,11 +581,11 @@ func (s *Service) publish(ctx context.Context, tx *store.Tx, f *facts) (store.Re
 		buried++
 	}
 	detail := map[string]string{
-		"act": "release published", "number": strconv.Itoa(p.Number), "version": strconv.Itoa(p.Version), "release.json sha256": hex.EncodeToString(p.SHA256[:]),
-		"agreed sha256": hex.EncodeToString(f.agreed[:]), "earlier withdrawn": strconv.Itoa(buried),
+		"act": "release published", "number": strconv.Itoa(p.Number), "version": strconv.Itoa(p.Version), "document_sha256": hex.EncodeToString(p.SHA256[:]),
+		"agreed_sha256": hex.EncodeToString(f.agreed[:]), "clip": p.Clip, "earlier_withdrawn": strconv.Itoa(buried),
 	}
 	for _, x := range f.plan.Rendered.Files {
-		detail[bundle.ClipName(x.Height)+" sha256"] = hex.EncodeToString(x.SHA256[:])
+		detail["clip_"+strconv.Itoa(x.Height)+"_sha256"] = hex.EncodeToString(x.SHA256[:])
 	}
 	event, err := s.record(ctx, tx, f.who.Agent, archive.EventDissemination, f.row.ID, now, s.subjects(f), detail)
 	if err != nil {
