@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"zapis/internal/archive"
+	"zapis/internal/custody"
 	"zapis/internal/media"
 	"zapis/internal/media/mask"
 	"zapis/internal/policy"
@@ -56,6 +57,9 @@ func (s *Service) Preview(ctx context.Context, who policy.Subject, id string, ve
 	if err != nil {
 		return fail(err)
 	}
+	if err := s.display(ctx, who, h, source); err != nil {
+		return fail(err)
+	}
 	tools, err := s.tools()
 	if err != nil {
 		return fail(err)
@@ -96,6 +100,40 @@ func (s *Service) Preview(ctx context.Context, who policy.Subject, id string, ve
 		return fail(err)
 	}
 	return out, nil
+}
+
+// visit is for how long somebody who is shown frames of one item and one version is noted once.
+const visit = time.Hour
+
+// display notes that somebody is shown frames of an item, before they are.
+func (s *Service) display(ctx context.Context, who policy.Subject, h held, source int) error {
+	item := h.items[source].ID
+	key := fmt.Sprintf("%s %s %d %s", who.Agent, h.row.Plan, h.row.Version, item)
+	now := s.now()
+	s.mu.Lock()
+	noted := now.Before(s.shown[key])
+	for k, until := range s.shown {
+		if !now.Before(until) {
+			delete(s.shown, k)
+		}
+	}
+	s.mu.Unlock()
+	if noted {
+		return nil
+	}
+	e := event(archive.EventDisplaying, who.Agent, "redaction plan frames", h.row, nil)
+	delete(e.Detail, "plan_sha256") // so that who was shown what stays on record when the item is erased
+	e.Subjects = []archive.Subject{{Role: custody.RoleAbout, Kind: custody.KindItem, ID: item}}
+	if err := s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := s.o.Custody.Record(ctx, tx, e)
+		return err
+	}); err != nil {
+		return fmt.Errorf("note what is shown: %w", err)
+	}
+	s.mu.Lock()
+	s.shown[key] = now.Add(visit)
+	s.mu.Unlock()
+	return nil
 }
 
 // full makes a picture for JPEG, whose values go from 0 to 255, out of one whose go from 16 to 235.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -20,6 +21,7 @@ import (
 	"zapis/internal/custody"
 	"zapis/internal/job"
 	"zapis/internal/media"
+	"zapis/internal/media/detect"
 	"zapis/internal/media/mask"
 	"zapis/internal/policy"
 	"zapis/internal/redact/plan"
@@ -89,10 +91,17 @@ type Options struct {
 	Now     func() time.Time
 	NewID   func(prefix string) string
 	Rand    io.Reader
+	// Detectors gives those that look at one stretch; nil: those of package detect.
+	Detectors func() []detect.Detector
 }
 
 // Service is the room. It is safe for concurrent use.
-type Service struct{ o Options }
+type Service struct {
+	o Options
+
+	mu    sync.Mutex
+	shown map[string]time.Time // until when it is noted that somebody is shown an item of a version
+}
 
 // New makes the room.
 func New(o Options) (*Service, error) {
@@ -111,7 +120,7 @@ func New(o Options) (*Service, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	return &Service{o: o}, nil
+	return &Service{o: o, shown: map[string]time.Time{}}, nil
 }
 
 // Register makes the queue work what machines do for plans with s. Call it before the queue is started.

@@ -304,7 +304,11 @@ func (s *Service) complete(ctx context.Context, a *attempt) error {
 func (s *Service) watch(ctx context.Context, tools Media, o *original, probe media.Probe, from, to int64, beat func(us int64)) (out detect.Result, err error) {
 	cut := media.Cut{Source: o, Probe: probe, From: time.Duration(from) * time.Microsecond, To: time.Duration(to) * time.Microsecond}
 	for _, whole := range []bool{false, true} {
-		finder, err := detect.NewFinder(detect.FinderOptions{})
+		var fo detect.FinderOptions
+		if s.o.Detectors != nil {
+			fo.Detectors = s.o.Detectors()
+		}
+		finder, err := detect.NewFinder(fo)
 		if err != nil {
 			return out, err
 		}
