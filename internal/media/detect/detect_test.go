@@ -308,7 +308,7 @@ func TestTracksHoldWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		ds := draw(t)
-		to := rapid.SampledFrom([]int64{0, 0, 200_000_000}).Draw(t, "to")
+		to := rapid.SampledFrom([]int64{0, 0, 200_000_000, 5_000_000, 2_000_000, 100}).Draw(t, "to")
 		o := TrackOptions{ToUS: to}
 		found := Track(ds, 40*time.Millisecond, o)
 		paths := Follow(ds)
@@ -346,11 +346,11 @@ func TestTracksHoldWhatWasSeen(t *testing.T) {
 			}
 		}
 		for _, f := range found {
-			if len(f.Keys) < 2 || len(f.Keys) > MaxKeys {
+			if len(f.Keys) < 2 && !f.UntilEnd || len(f.Keys) == 0 || len(f.Keys) > MaxKeys {
 				t.Fatalf("%d keys", len(f.Keys))
 			}
 			for i, k := range f.Keys {
-				if i > 0 && k.AtUS <= f.Keys[i-1].AtUS || k.AtUS < 0 || k.Box[0] < 0 || k.Box[1] < 0 || k.Box[2] < leastSide || k.Box[3] < leastSide || k.Box[0]+k.Box[2] > One || k.Box[1]+k.Box[3] > One {
+				if i > 0 && k.AtUS <= f.Keys[i-1].AtUS || k.AtUS < 0 || k.Box[0] < 0 || k.Box[1] < 0 || k.Box[2] < leastSide || k.Box[3] < leastSide || k.Box[0]+k.Box[2] > One || k.Box[1]+k.Box[3] > One || to > 0 && k.AtUS > to {
 					t.Fatalf("key %d of %+v", i, f.Keys)
 				}
 			}

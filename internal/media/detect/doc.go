@@ -79,7 +79,8 @@ type Key struct {
 // Found is one thing followed through a stretch: a proposal.
 type Found struct {
 	Kind     string
-	Keys     []Key // at least two, ascending in time
+	Keys     []Key // ascending in time; one alone only at the very end of an item
+	UntilEnd bool  // the last box stays until the end of the item
 	Score    float32
 	Seen     int    // detections it is made of
 	Detector string // recipe

@@ -12,7 +12,7 @@ type TrackOptions struct {
 	Grow     int           // by how much a box is wider and higher than what was seen, in millionths of itself; default 40,000 (4 %)
 	Error    int           // by how much an edge of a track may lie outside where it has to be, in millionths of the picture; default 20,000 (2 %)
 	FromUS   int64         // no key before
-	ToUS     int64         // no key after; 0: no bound
+	ToUS     int64         // where the item ends: no key after, and what reaches it stays until the end; 0: not known
 	Detector string        // recipe that goes into Found
 }
 
@@ -184,6 +184,7 @@ func Track(ds []Detection, frame time.Duration, o TrackOptions) []Found {
 		for {
 			part := f
 			part.Keys = keys[:min(len(keys), MaxKeys)]
+			part.UntilEnd = o.ToUS > 0 && part.Keys[len(part.Keys)-1].AtUS >= o.ToUS
 			found = append(found, part)
 			if len(keys) <= MaxKeys {
 				break
@@ -195,7 +196,7 @@ func Track(ds []Detection, frame time.Duration, o TrackOptions) []Found {
 	return found
 }
 
-// demand gives where the track of a path has to be, at least two points.
+// demand gives where the track of a path has to be.
 func demand(p Path, frame time.Duration, o TrackOptions) []point {
 	pts := make([]point, 0, len(p.At)+8)
 	for _, d := range p.At {
@@ -222,8 +223,29 @@ func demand(p Path, frame time.Duration, o TrackOptions) []point {
 	if at > last.US {
 		pts = append(pts, point{at, grow(last.Box, waiting).union(pts[len(pts)-1].e)})
 	}
-	if len(pts) == 1 {
+	if o.ToUS > 0 {
+		pts = until(pts, o.ToUS)
+	}
+	if len(pts) == 1 && o.ToUS == 0 {
 		pts = append(pts, point{pts[0].us + max(1, frame.Microseconds()), pts[0].e})
+	}
+	return pts
+}
+
+// until takes what lies beyond the end of the item back to it: frames beyond the length that an item says it has are shown,
+// too, under the last box.
+func until(pts []point, end int64) []point {
+	for n := len(pts) - 1; n >= 0 && pts[n].us > end; n-- {
+		if n > 0 && pts[n-1].us < end {
+			pts[n] = point{end, pts[n].e.union(between(pts[n-1], pts[n], end).out(1, 1))}
+			break
+		}
+		if n == 0 {
+			pts[0].us = end
+			break
+		}
+		pts[n-1].e = pts[n-1].e.union(pts[n].e)
+		pts = pts[:n]
 	}
 	return pts
 }
@@ -334,12 +356,14 @@ func between(a, b point, us int64) edges {
 
 func abs(v int) int { return max(v, -v) }
 
-// At gives the box of a found thing at a time; false before the first key and after the last.
+// At gives the box of a found thing at a time; false before the first key and, unless it stays, after the last.
 func (f Found) At(us int64) ([4]int, bool) {
 	i, hit := slices.BinarySearchFunc(f.Keys, us, func(k Key, us int64) int { return cmp.Compare(k.AtUS, us) })
 	switch {
 	case hit:
 		return f.Keys[i].Box, true
+	case i == len(f.Keys) && i > 0 && f.UntilEnd:
+		return f.Keys[i-1].Box, true
 	case i == 0 || i == len(f.Keys):
 		return [4]int{}, false
 	}

@@ -151,6 +151,20 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// What is there up to the last frame of a cut is in the list as what leaves before.
+func TestBareToTheEnd(t *testing.T) {
+	t.Parallel()
+	seen := scene(detect.KindFace, face)
+	seen.Times = seen.Times[:125]
+	seen.Detections = slices.DeleteFunc(seen.Detections, func(d detect.Detection) bool { return d.US >= 5_000_000 })
+	p := film()
+	p.Cuts[0].ToUS = 5_000_000
+	list := walked(t, p, seen)
+	if len(list) != 1 || list[0].Kind != Uncovered || list[0].FromUS != 2_000_000 || list[0].ToUS < 4_800_000 {
+		t.Errorf("%+v", list)
+	}
+}
+
 // Every frame is asked about: whichever single frame a mask leaves out, it is found.
 func TestEveryFrameIsWalked(t *testing.T) {
 	t.Parallel()
@@ -192,11 +206,12 @@ func TestLongListsSayThatTheyEnd(t *testing.T) {
 		seen.Times = append(seen.Times, us)
 	}
 	for x := range 3 * MaxBlockers {
-		seen.Detections = append(seen.Detections, detect.Detection{US: int64(x/6) * 10_000, Kind: fmt.Sprint(x), Box: face})
+		seen.Detections = append(seen.Detections, detect.Detection{US: int64(x/7)*10_000 + 100_000, Kind: fmt.Sprint(x), Box: face})
 	}
 	var tracks []plan.Track
 	for range MaxBlockers {
-		tracks = append(tracks, plan.Track{Keys: []plan.Key{key(20_000_000, face)}})
+		away := [4]int{0, 0, 50_000, 50_000} // a pause, which is a warning, before anything is seen
+		tracks = append(tracks, plan.Track{Keys: []plan.Key{key(0, away), off(1_000, away), key(2_000, away), key(3_000, away)}})
 	}
 	list := walked(t, film(tracks...), seen)
 	if len(list) != MaxBlockers || list[len(list)-1].Kind != TooMany || list[len(list)-1].Warning {

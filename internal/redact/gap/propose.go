@@ -11,7 +11,7 @@ func Proposals(source int, found []detect.Found, newID func() string) []plan.Tra
 	reasons := map[string]string{detect.KindFace: "face", detect.KindPerson: "person"}
 	tracks := make([]plan.Track, 0, len(found))
 	for _, f := range found {
-		t := plan.Track{ID: newID(), Source: source, Kind: plan.Solid, Reason: reasons[f.Kind], Origin: f.Detector}
+		t := plan.Track{ID: newID(), Source: source, Kind: plan.Solid, Reason: reasons[f.Kind], Origin: f.Detector, UntilEnd: f.UntilEnd}
 		if t.Reason == "" {
 			t.Reason = "other"
 		}
