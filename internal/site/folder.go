@@ -481,13 +481,16 @@ func (w *work) finish(list listing) (string, error) {
 	}
 	w.written = append(w.written, nameManifest)
 	list[nameManifest] = entry{Key: "-", SHA256: digest, Size: int64(len(raw))}
-	return digest, w.sync()
+	if w.s.o.NoSync {
+		return digest, nil
+	}
+	return digest, w.sync(list)
 }
 
 // syncFew is up to how many new files are brought to the disk one by one; for more the whole disk is asked.
 const syncFew = 200
 
-func (w *work) sync() error {
+func (w *work) sync(list listing) error {
 	if len(w.written) > syncFew {
 		d, err := os.Open(w.next)
 		if err != nil {
@@ -502,7 +505,7 @@ func (w *work) sync() error {
 		if err := syncOne(at); err != nil {
 			return err
 		}
-		if packs(name) && name != nameManifest {
+		if list[name].Gzip {
 			if err := syncOne(at + ".gz"); err != nil {
 				return err
 			}

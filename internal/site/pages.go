@@ -182,7 +182,6 @@ type choice struct {
 	Name template.HTML
 	File string
 	N    int
-	Here bool
 	list []*held
 }
 
@@ -235,16 +234,10 @@ func (p *planner) lists(lang string, text bool) {
 	t := tables[lang]
 	v := &view{s: p.s, t: t, Lang: lang, Text: text, Path: lang + "/releases.html"}
 	filters := p.filters(v)
-	shown := func(here string) []filter {
+	shown := func() []filter {
 		out := slices.Clone(filters)
 		for i := range out {
-			out[i].Choices = slices.Clone(out[i].Choices)
-			if len(out[i].Choices) > mostPlaces {
-				out[i].Choices = out[i].Choices[:mostPlaces]
-			}
-			for j := range out[i].Choices {
-				out[i].Choices[j].Here = out[i].Choices[j].File == here
-			}
+			out[i].Choices = out[i].Choices[:min(len(out[i].Choices), mostPlaces)]
 		}
 		return out
 	}
@@ -257,8 +250,18 @@ func (p *planner) lists(lang string, text bool) {
 	key := digestOf(counts...)
 	one := func(list []*held, file, title, dek string, filtered bool) {
 		split(list, perPage, strings.TrimSuffix(file, ".html"), func(part []*held, name string, g paged) {
-			p.both(lang, text, name, "releases", title, dek, "list", key+p.s.digest(part)+fmt.Sprint(g), func(*view) any {
-				return map[string]any{"Dek": dek, "Filters": shown(file), "Filtered": filtered, "Releases": part,
+			// Only the first page has the filters with their numbers, so that a new release changes few pages.
+			first := name == "releases.html"
+			k := p.s.digest(part) + fmt.Sprint(g)
+			if first {
+				k += key
+			}
+			p.both(lang, text, name, "releases", title, dek, "list", k, func(*view) any {
+				var offered []filter
+				if first {
+					offered = shown()
+				}
+				return map[string]any{"Dek": dek, "Filters": offered, "Filtered": filtered, "Releases": part,
 					"Page": g.Page, "Pages": g.Pages, "Newer": g.Newer, "Older": g.Older}
 			})
 		})

@@ -38,6 +38,7 @@ type Options struct {
 	Now       time.Time // days without an answer are counted to this day, UTC; zero: now
 	Version   string    // of the program: pages made by another one are made anew
 	All       bool      // read, check and make everything anew
+	NoSync    bool      // leave it to the system when files reach the disk: for tests, where no power is cut
 }
 
 // Built says what a build did.
