@@ -19,7 +19,7 @@ export CGO_ENABLED ?= 0
 
 # Debian packages without which a test or the demo cannot run; `make setup` installs what is missing.
 PACKAGES := ffmpeg poppler-utils bubblewrap fonts-dejavu-core opencv-doc openssl tesseract-ocr tesseract-ocr-rus tesseract-ocr-ukr
-TEST_PACKAGES := $(PACKAGES) postgresql chromium jq python3 libimage-exiftool-perl mediainfo
+TEST_PACKAGES := $(PACKAGES) postgresql chromium jq python3 libimage-exiftool-perl mediainfo nginx-light rsync
 BENCH_PACKAGES := $(PACKAGES) restic borgbackup git-annex rclone
 
 FUZZTIME ?= 60s

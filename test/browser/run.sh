@@ -21,13 +21,32 @@ node test/browser/check.mjs ${ZAPIS_SHOTS:+--shots "$ZAPIS_SHOTS"}
 
 work=$(mktemp -d)
 server=
+public=
 tidy() {
+	[ -z "$public" ] || kill "$public" 2>/dev/null || true
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
 	[ -z "$server" ] || wait "$server" 2>/dev/null || true
 	rm -rf "$work"
 }
 trap tidy EXIT
 trap 'exit 130' INT TERM
+
+# The public site, from made-up bundles.
+command -v go >/dev/null || leave_out "go is not installed"
+go run ./test/browser/bundles "$work/bundles" 45
+bin/zapis site build --releases "$work/bundles" --out "$work/site" --name "Night Shift Archive" --languages en,ru,uk,ar
+bin/zapis site serve --out "$work/site" --listen 127.0.0.1:0 >"$work/serving" 2>&1 &
+public=$!
+tries=0
+until base=$(grep -o 'http://127\.0\.0\.1:[0-9]*/' "$work/serving"); do
+	tries=$((tries + 1))
+	[ "$tries" -lt 100 ] || { cat "$work/serving" >&2; exit 1; }
+	sleep 0.1
+done
+node test/browser/site.mjs --base "$base" --root "$work/site/current" ${ZAPIS_SHOTS:+--shots "$ZAPIS_SHOTS"}
+kill "$public"
+wait "$public" || true
+public=
 
 # The demonstration turns into the server, so its process is the one to end.
 bin/zapis --home "$work/demo" demo --quick --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
