@@ -51,6 +51,8 @@ type cli struct {
 	Clip       clipCmd       `cmd:"" help:"Cut clips for publication and state where they come from."`
 	Proof      proofCmd      `cmd:"" help:"Write bundles by which anybody can check a scope, a clip or an item, without an archive."`
 	Testimony  testimonyCmd  `cmd:"" help:"Testimony, what may be done with it, and who it is from."`
+	Plan       planCmd       `cmd:"" help:"Redaction plans: what to cover in footage before it is shown, checked by a machine and a second person."`
+	Release    releaseCmd    `cmd:"" help:"Check, sign, publish and withdraw releases."`
 	Site       siteCmd       `cmd:"" help:"Make, serve and send the public site."`
 	Erase      eraseCmd      `cmd:"" help:"Erase an item for good, when two people agree."`
 	Finding    findingCmd    `cmd:"" help:"Decide on what machines found: clocks in the picture."`

@@ -265,6 +265,9 @@ func factsOf(items []archive.Item) []plan.SourceFacts {
 	return out
 }
 
+// itemsNamed is how many items of a plan an event names: it may have 64 subjects.
+const itemsNamed = 60
+
 // event is an act on a plan: identifiers and digests only.
 func event(kind, agent, what string, v store.PlanVersion, more map[string]string) archive.Event {
 	e := archive.Event{
@@ -274,7 +277,8 @@ func event(kind, agent, what string, v store.PlanVersion, more map[string]string
 	for k, x := range more {
 		e.Detail[k] = x
 	}
-	for _, item := range v.Items {
+	e.Subjects = append(e.Subjects, archive.Subject{Role: custody.RoleAbout, Kind: custody.KindPlan, ID: v.Plan})
+	for _, item := range v.Items[:min(len(v.Items), itemsNamed)] {
 		e.Subjects = append(e.Subjects, archive.Subject{Role: custody.RoleAbout, Kind: custody.KindItem, ID: item})
 	}
 	return e

@@ -543,7 +543,7 @@ func (s *Service) keep(ctx context.Context, tx *store.Tx, a *attempt, asked stor
 			"plan": row.Plan, "version": strconv.Itoa(row.Version), "clip": clip, "object": f.object.ID, "envelope": f.object.Envelope,
 			"size": strconv.FormatInt(f.object.Size, 10), "sha256": hex.EncodeToString(f.object.SHA256[:]), "recipe": r.Recipe, "recipe_version": strconv.Itoa(r.RecipeVersion),
 		}}
-		for _, item := range row.Items[:min(len(row.Items), 60)] {
+		for _, item := range row.Items[:min(len(row.Items), itemsNamed)] {
 			e.Subjects = append(e.Subjects, archive.Subject{Role: custody.RoleSource, Kind: custody.KindItem, ID: item})
 		}
 		e.Subjects = append(e.Subjects, archive.Subject{Role: custody.RoleOutcome, Kind: custody.KindObject, ID: f.object.ID})
