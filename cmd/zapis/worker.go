@@ -43,7 +43,7 @@ func (c *workerCmd) Run(k *call) error {
 	}
 	settling := make(chan struct{})
 	go func() { defer close(settling); a.Release.Run(k.ctx) }() // publishes what is due, and ends what was interrupted
-	a.Anchor.Run(k.ctx, a.Program) // keeps the calendar of the transparency log until the person stops it
+	a.Anchor.Run(k.ctx, a.Program)                              // keeps the calendar of the transparency log until the person stops it
 	<-settling
 	// A job that is under way gets a little time; after that it is worked again by whoever comes next.
 	stop, cancel := context.WithTimeout(context.WithoutCancel(k.ctx), 20*time.Second)
