@@ -9,6 +9,7 @@ import (
 	"zapis/internal/knowledge/exchange"
 	"zapis/internal/machine"
 	"zapis/internal/note"
+	"zapis/internal/redact"
 	"zapis/internal/search"
 	"zapis/internal/transcript"
 )
@@ -43,5 +44,8 @@ func (s *site) furnish(t *testing.T, room *knowledge.Service) {
 	spoken, err := transcript.New(transcript.Options{DB: s.w.DB, Custody: s.w.Custody, Jobs: s.w.Jobs, Now: s.w.Now})
 	must(err)
 	s.o.Transcript = spoken
+	hidden, err := redact.New(redact.Options{DB: s.w.DB, Vault: s.w.Vault, Custody: s.w.Custody, Jobs: s.w.Jobs, Agent: s.w.Program.ID, Now: s.w.Now, Media: func() (redact.Media, error) { return whiteMedia{}, nil }})
+	must(err)
+	s.o.Plan = hidden
 	s.o.Search, s.o.Machine, s.o.Note, s.o.Copies, s.o.Exchange = find, found, notes, same, out
 }

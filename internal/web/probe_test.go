@@ -23,6 +23,7 @@ import (
 	"zapis/internal/note"
 	"zapis/internal/policy"
 	"zapis/internal/reading/readingtest"
+	"zapis/internal/redact/plan"
 	"zapis/internal/search"
 	"zapis/internal/store"
 	"zapis/internal/store/storetest"
@@ -168,8 +169,19 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 	}
 	s.w.Advance(time.Hour)
 
+	redacted := func(name, item string) {
+		t.Helper()
+		x, err := s.o.Plan.Create(ctx, who, canary, []string{s.w.Items[item].ID}, []plan.Cut{{FromUS: 1_000_000, ToUS: 2_000_000}})
+		must(err)
+		tw.names[name] = x.ID
+	}
+	x, err := s.o.Plan.Create(ctx, who, "The yard", []string{s.w.Items["ready"].ID}, []plan.Cut{{FromUS: 1_000_000, ToUS: 2_000_000}})
+	must(err)
+	tw.names["open.plan"] = x.ID
+
 	// What is closed.
 	if closed {
+		redacted("closed.plan", "hard")
 		if !foreign {
 			t.Fatal("an archive that holds everything holds the other accession")
 		}
@@ -325,6 +337,7 @@ var fills = map[string][]string{
 	"{suggestion}": {"suggestion.ready", "suggestion.hard", "suggestion.foreign"}, "{link}": {"open.link", "closed.link", "closed.link2", "foreign.link"}, "{note}": {"note.ready", "note.hard", "note.foreign"},
 	"{search}": {"closed.search"}, "{question}": {"closed.question"}, "{vocabulary}": {"=act", "=none"}, "{format}": {"=vtt"}, "{import}": {"closed.import"}, "{upload}": {"closed.upload"},
 	"{erasure}": {"closed.erasure"}, "{release}": {"open.release", "closed.release"}, "{job}": {"=1"}, "{track}": {"track.ready", "track.hard", "track.foreign"}, "{sentence}": {"span.ready", "span.hard", "span.foreign"}, "{$}": {"="},
+	"{plan}": {"open.plan", "closed.plan"}, "{version}": {"=1"}, "{stop}": {"=0-1000000"}, "{source}": {"=0"}, "{from}": {"=1"}, "{to}": {"=1"},
 }
 
 // probe is one request.
@@ -367,6 +380,12 @@ func asked(r route) []string {
 		return []string{"", "?with=<closed.person>", "?with=<open.second>", "?with=<closed.person.code>"}
 	case "/testimonies":
 		return []string{"", "?after=<closed.testimony>"}
+	case "/plans":
+		return []string{"", "?item=<item.ready>", "?item=<item.hard>", "?before=<closed.plan>"}
+	case "/plans/{plan}":
+		return []string{"", "?a=1&b=1"}
+	case "/plans/{plan}/look":
+		return []string{"", "?stop=0-1000000"}
 	case "/items/{item}/custody":
 		return []string{""}
 	}
@@ -442,6 +461,14 @@ func posted(r route) (media string, bodies []string) {
 		return "application/json", append(out, `{"format":"ftm","purpose":"archive","audience":"team","compartment":"<closed.compartment>"}`)
 	case "/api/items/{item}/notes", "/api/v1/items/{item}/notes":
 		return "application/json", []string{`{"key":"0123456789abcdef","from":1,"to":2,"region":null,"page":0,"body":"x","tag":"","lang":""}`}
+	case "/plans":
+		return form, []string{"title=x&item=<item.hard>", "title=x&item=<item.erasing>", "title=x&item=<item.foreign>"}
+	case "/plans/{plan}":
+		return form, []string{"act=source-add&base=1&item=<item.hard>", "act=mask-add&base=1&source=1&from=1&x=1&y=1&w=1&h=1&kind=solid&reason=face&code=<closed.person.code>", "act=none&base=1"}
+	case "/api/plans/{plan}":
+		return "application/json", []string{`{"base":1,"note":"","plan":{}}`}
+	case "/api/plans/protects":
+		return "application/json", []string{`{"code":"<closed.person.code>"}`, `{"code":"<closed.person>"}`, `{"code":"P-9999"}`}
 	case "/sign-in", "/sign-in/link/{token}", "/sign-out", "/setup", "/people", "/me", "/me/tokens", "/import", "/api/v1/imports", "/match", "/api/me/marking":
 		return "", nil
 	}
