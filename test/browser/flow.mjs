@@ -8,6 +8,7 @@
 // first one.
 import { parseArgs } from 'node:util';
 import { noteSteps } from './note.mjs';
+import { releaseSteps } from './release.mjs';
 import { axe, expect, launch, open, problem, problems, say, shots, tolerate, totp, until } from './run.mjs';
 
 const { values: args } = parseArgs({ options: { link: { type: 'string' }, shots: { type: 'string' }, mock: { type: 'boolean', default: false }, only: { type: 'string' } } });
@@ -445,6 +446,7 @@ await step('when the server does not answer as it should', async () => {
 
 // Passkeys are tied to a name: the same server is visited as localhost.
 if (!args.mock) await noteSteps({ step, page, base, shot, item: () => item });
+if (!args.mock) await releaseSteps({ step, page, base, shot });
 
 async function virtualKey(p) {
   const session = await p.context().newCDPSession(p);
