@@ -28,7 +28,7 @@ func (c *demoCmd) Run(k *call) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	err = demo.Run(k.ctx, demo.Options{
-		Program: program, Dir: k.cli.Home, Once: c.Once, Quick: c.Quick, Fresh: c.Fresh, JSON: k.JSON, Listen: c.Listen, Out: k.out, Err: k.err, Terminal: isTerminal(k.err),
+		Program: program, Dir: k.cli.Home, Once: c.Once, Quick: c.Quick, Fresh: c.Fresh, JSON: k.JSON, Listen: c.Listen, Out: k.out, Err: k.err, Terminal: isTerminal(k.err), Version: version,
 		// The server takes this process over, so that Ctrl-C and the exit code are its own.
 		Serve: func(_ context.Context, args []string) error {
 			if k.JSON {

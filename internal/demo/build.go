@@ -68,10 +68,10 @@ func (d *demo) build(ctx context.Context) (*Summary, error) {
 	if err := sum.count(out); err != nil {
 		return nil, err
 	}
-	if sum.Proof, err = d.prove(ctx, sum.Accessions[0], out); err != nil {
+	if sum.Catalogue, err = d.catalogue(ctx, sum.Accessions[0], out); err != nil {
 		return nil, err
 	}
-	if sum.Catalogue, err = d.catalogue(ctx, sum.Accessions[0], out); err != nil {
+	if sum.Proof, sum.Released, err = d.prove(ctx, sum.Accessions[0], out, sum.Catalogue.claim); err != nil {
 		return nil, err
 	}
 	for _, check := range [][]string{{"custody", "verify"}, {"fixity", "check", "--all"}, {"fsck"}} {

@@ -19,6 +19,8 @@ type Catalogue struct {
 	Entities int      `json:"entities"`
 	Claims   int      `json:"claims"`
 	Try      []string `json:"try"` // commands
+
+	claim string // that a release may rest on: nothing but the footage stands behind it
 }
 
 // catalogueName is the file that the catalogue of the demonstration is taken in from; it stays, so that people can read it.
@@ -36,6 +38,7 @@ type example struct {
 	now      time.Time
 	entities []*thing
 	codes    map[string]int
+	claim    string // of the made-up incident, which rests on footage alone
 }
 
 // thing is an entity as a line of FollowTheMoney with what Zapis adds to it.
@@ -254,7 +257,7 @@ func (e *example) synthetic(corridor, yard span) {
 		s(p, "status", "person-status:"+status, archive.Probable)
 		return p
 	}
-	victim := person("the person by the wall", "held", true)
+	victim := person("person by the wall", "held", true)
 	guard := person("the one with the keys", "official", false)
 	chief := person("the one who speaks into the radio", "official", false)
 
@@ -294,7 +297,7 @@ func (e *example) synthetic(corridor, yard span) {
 	s(act, "incident", i.ID, archive.Established)
 	s(act, "type", "act:360102", archive.Probable, corridor.rest())
 	s(act, "method", "method:031103", archive.Probable, corridor.rest(), standing)
-	s(act, "description", "Forced to stand by the wall.", archive.Probable, corridor.rest())
+	e.claim = s(act, "description", "Forced to stand by the wall.", archive.Probable, corridor.rest())
 	s(act, "date", "2020-08-12", archive.Probable, corridor.rest())
 	s(act, "place", room.ID, archive.Probable, corridor.rest())
 	for _, v := range []struct {
@@ -342,7 +345,7 @@ func (d *demo) catalogue(ctx context.Context, accession string, lines []byte) (*
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	c := &Catalogue{Entities: len(e.entities)}
+	c := &Catalogue{Entities: len(e.entities), claim: e.claim}
 	for _, t := range e.entities {
 		c.Claims += len(t.Zapis.Claims)
 		if err := enc.Encode(t); err != nil {

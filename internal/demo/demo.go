@@ -30,7 +30,7 @@ type Options struct {
 	// Program is the path of the zapis binary.
 	Program string
 	// Dir is the demonstration's folder: source/ (footage), archive/ (the home), release/ (a clip with its proof), public/ (the
-	// transparency log), partners/ (other organisations), demo.json (the marker) and the passphrase.
+	// transparency log, and site/ in it), partners/ (other organisations), catalogue.ftm.jsonl, demo.json (the marker) and the passphrase.
 	// Empty: DefaultDir.
 	Dir   string
 	Once  bool // build and check, serve nothing
@@ -39,6 +39,8 @@ type Options struct {
 	JSON  bool // Out gets one object at the end and nothing else
 	// Listen is the address to serve on; empty: 127.0.0.1:8712.
 	Listen string
+	// Version of the program, for the custody record.
+	Version string
 	// Out gets what a person or a script reads; Err, with JSON, what a person would read, and with Terminal a line of progress
 	// that is written over.
 	Out, Err io.Writer
@@ -85,6 +87,7 @@ type Summary struct {
 	Steps          map[string]int64 `json:"steps_ms"`
 	Proof          *Proof           `json:"proof,omitempty"`
 	Catalogue      *Catalogue       `json:"catalogue,omitempty"`
+	Released       *Released        `json:"released,omitempty"`
 }
 
 // ErrNotDemo: the folder holds something that this package did not make.
@@ -198,7 +201,7 @@ func (d *demo) claim() (marker, error) {
 // open it to removal.
 func onlyOurs(entries []os.DirEntry) bool {
 	for _, e := range entries {
-		if !slices.Contains([]string{MarkerName, MarkerName + ".new", PassphraseName, archiveName, sourceName, receiptName, partnersName, publicName, releaseName}, e.Name()) {
+		if !slices.Contains([]string{MarkerName, MarkerName + ".new", PassphraseName, archiveName, sourceName, receiptName, partnersName, publicName, releaseName, catalogueName}, e.Name()) {
 			return false
 		}
 	}
@@ -295,6 +298,16 @@ func (d *demo) report(s *Summary) error {
 		d.say("log:        %s", p.Public)
 		d.say("Try, and then again after changing any byte:")
 		for _, t := range p.Try {
+			d.say("  %s", t)
+		}
+		d.say("")
+	}
+	if r := s.Released; r != nil {
+		d.say("Released to a public site, corrected once; another release was withdrawn. Files alone, no script, any web server carries it:")
+		d.say("site:       %s", filepath.Join(r.Site, "current", "index.html"))
+		d.say("bundles:    %s", r.Bundles)
+		d.say("Try:")
+		for _, t := range r.Try {
 			d.say("  %s", t)
 		}
 		d.say("")

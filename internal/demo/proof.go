@@ -49,66 +49,74 @@ type Proof struct {
 }
 
 // prove ends the story: the archive states how much it holds, publishes a clip, has other organisations confirm it, and
-// somebody checks it who has nothing but the released files.
-func (d *demo) prove(ctx context.Context, accession string, lines []byte) (*Proof, error) {
+// somebody checks it who has nothing but the released files. A redacted clip is released with it; claim is what its text rests on.
+func (d *demo) prove(ctx context.Context, accession string, lines []byte, claim string) (*Proof, *Released, error) {
 	cut, err := chooseCut(accession, lines)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	corridor, _, err := chooseSpans(accession, lines)
+	if err != nil {
+		return nil, nil, err
 	}
 	p := &Proof{Public: filepath.Join(d.Dir, publicName), Release: filepath.Join(d.Dir, releaseName), Clip: "clip.mp4", Bundle: "clip.proof.json", Scope: "scope.proof.json"}
 	if err := os.MkdirAll(p.Release, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the release: %w", err)
+		return nil, nil, fmt.Errorf("make the folder of the release: %w", err)
 	}
 	d.env = append(d.env, "ZAPIS_LOG_EVERY="+cadence.String())
 	out, err := d.zapis(ctx, "log", "init", "--origin", logOrigin)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var made struct{ VKey string }
 	if err := lastObject(out, &made); err != nil || made.VKey == "" {
-		return nil, fmt.Errorf("log init: no key: %w", err)
+		return nil, nil, fmt.Errorf("log init: no key: %w", err)
 	}
 	p.VerifierKey = made.VKey
 	d.say("# Two witnesses and a time authority of other organisations are played on 127.0.0.1.")
 	stop, err := d.partners(p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer stop()
 	clip := filepath.Join(p.Release, p.Clip)
 	for _, args := range [][]string{
 		{"scope", "publish", accession},
 		{"clip", "make", cut.item, "--from", cut.from, "--to", cut.to, "--reason", "demonstration", "-o", clip},
-		{"log", "tick"},
 	} {
 		if out, err = d.zapis(ctx, args...); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-	}
-	if out, err = d.zapis(ctx, "clip", "list"); err != nil {
-		return nil, err
 	}
 	var stated struct{ ID string }
 	if err := lastObject(out, &stated); err != nil || stated.ID == "" {
-		return nil, fmt.Errorf("clip list: no clip: %w", err)
+		return nil, nil, fmt.Errorf("clip make: no clip: %w", err)
+	}
+	// Before the tick, which takes in whatever was stated; the next one is due in ten minutes.
+	redacted, err := d.redact(ctx, corridor)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err = d.zapis(ctx, "log", "tick"); err != nil {
+		return nil, nil, err
 	}
 	if _, err = d.zapis(ctx, "proof", "scope", "-o", filepath.Join(p.Release, p.Scope)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if out, err = d.zapis(ctx, "proof", "clip", stated.ID, "-o", filepath.Join(p.Release, p.Bundle)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var evidence struct{ Cosignatures, Stamps int }
 	if err := lastObject(out, &evidence); err != nil || evidence.Cosignatures < len(p.Witnesses) || p.Roots != "" && evidence.Stamps == 0 {
-		return nil, fmt.Errorf("proof clip: %d cosignatures and %d stamps: somebody did not answer", evidence.Cosignatures, evidence.Stamps)
+		return nil, nil, fmt.Errorf("proof clip: %d cosignatures and %d stamps: somebody did not answer", evidence.Cosignatures, evidence.Stamps)
 	}
 	if _, err := d.zapis(ctx, "log", "publish", p.Public); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if page := asset.CheckPage(); page != nil {
 		p.CheckPage = "check.html"
 		if err := os.WriteFile(filepath.Join(p.Release, p.CheckPage), page, 0o600); err != nil {
-			return nil, fmt.Errorf("write the check page: %w", err)
+			return nil, nil, fmt.Errorf("write the check page: %w", err)
 		}
 	}
 	d.say("# Somebody who has only the released files, and the keys from elsewhere, checks them:")
@@ -120,10 +128,14 @@ func (d *demo) prove(ctx context.Context, accession string, lines []byte) (*Proo
 		check = append(check, "--roots", p.Roots)
 	}
 	if err := d.plainly(ctx, check...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p.Try = tries(check, p)
-	return p, nil
+	released, err := d.release(ctx, redacted, claim, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, released, nil
 }
 
 // plainly runs a command that needs no archive and shows what it says in plain words.
