@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,4 +173,24 @@ func TestRawFramesStopAndRefuse(t *testing.T) {
 	if !errors.Is(err, ErrNarrow) {
 		t.Errorf("damaged: %v", err)
 	}
+}
+
+func FuzzFrameTimes(f *testing.F) {
+	f.Add("#tb 0: 1/25\n0,          0,          0,        1,      256, 0xb357ba75\n0, 1, 1, 1, 256, 0x1\n")
+	f.Add("#tb 0: 0/0\n0,0,0,1,1,0\n")
+	f.Add("#tb 0: 1/90000\n0, NOPTS, NOPTS, 1, 256, 0x1\n0, 1, -9223372036854775808, 1, 256, 0x1\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		times := newFrameTimes(&clipCut{}, time.Second, false)
+		if err := times.read(strings.NewReader(text)); err != nil {
+			return
+		}
+		for i := range times.count() {
+			if us, ok := times.at(int(i)); !ok || us < -maxMicros || us > maxMicros {
+				t.Fatalf("frame %d is at %d µs, %v", i, us, ok)
+			}
+		}
+		if _, ok := times.at(int(times.count())); ok {
+			t.Fatal("a frame beyond the last")
+		}
+	})
 }

@@ -408,6 +408,68 @@ func TestRedactHidesTheWholePicture(t *testing.T) {
 	}
 }
 
+// A phone held upright stores its pictures lying: masks are counted in the picture as people see it.
+func TestMasksAreCountedInTheUprightPicture(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	flat := made(t, "flat.mp4", "-f", "lavfi", "-i", "color=c=white:size=160x120:rate=25:duration=1", "-c:v", "libx264", "-preset", "ultrafast")
+	at := filepath.Join(t.TempDir(), "flat.mp4")
+	b := make([]byte, flat.Size())
+	_, _ = flat.ReadAt(b, 0)
+	if err := os.WriteFile(at, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src := made(t, "turned.mp4", "-i", at, "-c", "copy", "-metadata:s:v", "rotate=90")
+	p := probe(t, tools, src)
+	if v, _ := p.Video(); v.Rotation == 0 {
+		t.Fatalf("not turned: %+v", v)
+	}
+	r, files := redact(t, tools, []Cut{{src, p, 0, 400 * time.Millisecond}}, RedactOptions{Boxes: func(_ int, _ int64, into []mask.Box) []mask.Box {
+		return append(into, mask.Box{W: 500_000, H: 200_000}) // upper left
+	}}, 120)
+	if r.Outs[0].Width != 120 || r.Outs[0].Height != 160 {
+		t.Fatalf("%+v", r.Outs[0])
+	}
+	f := decoded(t, files[0], 120, 160)[4]
+	for _, c := range []struct {
+		x, y int
+		seen bool
+	}{{20, 15, false}, {20, 60, true}, {100, 15, true}, {100, 150, true}} {
+		if seen := f[c.y*120+c.x] > 150; seen != c.seen {
+			t.Errorf("%d,%d is seen: %v", c.x, c.y, seen)
+		}
+	}
+}
+
+// Damage in the part that the decoder is given does not pass for a picture: the caller is told, and may ask for the whole.
+func TestADamagedPartIsNotPublishedInSilence(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	src := counted(t, "a.mp4", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25")
+	p := probe(t, tools, src)
+	b := make([]byte, src.Size())
+	_, _ = src.ReadAt(b, 0)
+	m, _ := walkMovie(src)
+	track, err := parseVideoTrack(m.moovBody, src.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range track.samples[300:312] {
+		for i := s.at + 6; i < s.at+int64(s.size); i++ {
+			b[i] ^= 0x5a
+		}
+	}
+	cut := []Cut{{bytes.NewReader(b), p, 12 * time.Second, 13 * time.Second}}
+	o := RedactOptions{Outs: []RedactOut{{120, &bytes.Buffer{}}}}
+	if _, err := tools.Redact(t.Context(), cut, o); !errors.Is(err, ErrNarrow) {
+		t.Errorf("%v", err)
+	}
+	o.Whole = true
+	if r, err := tools.Redact(t.Context(), cut, o); err != nil || r.Report.ErrorLines == 0 {
+		t.Errorf("whole: %v, %d lines", err, r.Report.ErrorLines)
+	}
+}
+
 func TestRedactOfCutsWithOtherProportions(t *testing.T) {
 	t.Parallel()
 	tools := need(t)
