@@ -428,3 +428,30 @@ func TestFollow(t *testing.T) {
 		}
 	}
 }
+
+// Over a short gap a thing went straight, over a longer one nobody knows: it is thought where it was seen last, or next.
+func TestBetweenSightings(t *testing.T) {
+	t.Parallel()
+	a, b := [4]int{100_000, 0, 50_000, 50_000}, [4]int{140_000, 20_000, 60_000, 50_000}
+	for name, c := range map[string]struct {
+		gap, at int64
+		want    [4]int
+		none    bool
+	}{
+		"before":          {200_000, -1, [4]int{}, true},
+		"first":           {200_000, 0, a, false},
+		"midway":          {200_000, 100_000, [4]int{120_000, 10_000, 55_000, 50_000}, false},
+		"last":            {200_000, 200_000, b, false},
+		"after":           {200_000, 200_001, [4]int{}, true},
+		"long gap, early": {1_000_000, 400_000, a, false},
+		"long gap, late":  {1_000_000, 600_000, b, false},
+	} {
+		p := Follow([]Detection{{US: 0, Kind: KindFace, Box: a}, {US: c.gap, Kind: KindFace, Box: b}})
+		if len(p) != 1 {
+			t.Fatalf("%s: %d paths", name, len(p))
+		}
+		if got, ok := p[0].Between(c.at); ok == c.none || got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
