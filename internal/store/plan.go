@@ -578,6 +578,8 @@ func (tx *Tx) erasePlans(ctx context.Context, item string) error {
 			WHERE s.plan_id = plan_render.plan_id AND s.version = plan_render.version AND s.item_id = $1)`, []any{item}},
 		{`UPDATE plan_rendition SET sha256 = $1 WHERE EXISTS (SELECT 1 FROM plan_source s
 			WHERE s.plan_id = plan_rendition.plan_id AND s.version = plan_rendition.version AND s.item_id = $2)`, []any{none, item}},
+		{`UPDATE plan_decision SET why = '' WHERE why <> '' AND EXISTS (SELECT 1 FROM plan_source s
+			WHERE s.plan_id = plan_decision.plan_id AND s.version = plan_decision.version AND s.item_id = $1)`, []any{item}},
 		{`UPDATE plan SET title = '' WHERE EXISTS (SELECT 1 FROM plan_source s WHERE s.plan_id = plan.id AND s.item_id = $1)`, []any{item}},
 		{`UPDATE plan_version SET body = $1, note = '', erased_at = $2 WHERE erased_at IS NULL AND EXISTS ` + named + `$3)`, []any{[]byte{}, tx.Now().UnixMicro(), item}},
 	} {

@@ -519,7 +519,7 @@ func TestPlansAreInsertOnly(t *testing.T) {
 			`UPDATE plan SET head = head + 2`, `UPDATE plan SET head = head - 1`, `UPDATE plan SET created_by = 'ag_2'`,
 			`UPDATE plan_version SET author = 'ag_2'`, `UPDATE plan_version SET note = ''`, `UPDATE plan_version SET body = ` + empty + `, note = '', erased_at = 5`,
 			`UPDATE plan_source SET ordinal = 3`, `UPDATE plan_look SET steps = 100`, `UPDATE plan_look SET agent = 'ag_2'`, `UPDATE plan_decision SET agent = 'ag_2'`,
-			`UPDATE plan_decision SET decision = 'rejected'`, `UPDATE plan_blocker SET warning = 0`, `UPDATE plan_blocker SET frames = 3, dismissed_at = 1, dismissed_by = 'ag_1', reason = 'x'`,
+			`UPDATE plan_decision SET decision = 'rejected'`, `UPDATE plan_decision SET why = ''`, `UPDATE plan_blocker SET warning = 0`, `UPDATE plan_blocker SET frames = 3, dismissed_at = 1, dismissed_by = 'ag_1', reason = 'x'`,
 			`UPDATE plan_render SET state = 'asked', done_at = NULL`, `UPDATE plan_render SET milliseconds = 7`, `UPDATE plan_rendition SET size = 7`, `UPDATE plan_rendition SET sha256 = sha256`,
 			`DELETE FROM plan`, `DELETE FROM plan_version`, `DELETE FROM plan_source`, `DELETE FROM plan_look`, `DELETE FROM plan_decision`, `DELETE FROM plan_blocker`,
 			`DELETE FROM plan_render`, `DELETE FROM plan_rendition`,

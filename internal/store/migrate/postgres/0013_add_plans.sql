@@ -52,7 +52,8 @@ CREATE TABLE plan_look (
     FOREIGN KEY (plan_id, version) REFERENCES plan_version (plan_id, version)
 );
 
--- A version was approved, or sent back. What was sent back is never approved; what was approved can be sent back.
+-- A version was approved, or sent back. What was sent back is never approved; what was approved can be sent back. why goes with an item that is
+-- erased.
 CREATE TABLE plan_decision (
     plan_id TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL,
@@ -197,6 +198,17 @@ END
 $$;
 -- +goose StatementEnd
 -- +goose StatementBegin
+CREATE FUNCTION refuse_plan_decision_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.plan_id = OLD.plan_id AND NEW.version = OLD.version AND NEW.decision = OLD.decision AND NEW.agent = OLD.agent AND NEW.at = OLD.at AND NEW.why = ''
+        AND EXISTS (SELECT 1 FROM plan_source s JOIN erasure e ON e.item_id = s.item_id WHERE s.plan_id = OLD.plan_id AND s.version = OLD.version AND e.state = 'approved')) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION '% is insert-only', TG_TABLE_NAME USING ERRCODE = 'ZA001';
+END
+$$;
+-- +goose StatementEnd
+-- +goose StatementBegin
 CREATE FUNCTION refuse_plan_blocker_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.run_id = OLD.run_id AND NEW.ordinal = OLD.ordinal AND NEW.kind = OLD.kind AND NEW.warning = OLD.warning AND NEW.cut = OLD.cut AND NEW.source = OLD.source AND NEW.from_us = OLD.from_us AND NEW.to_us = OLD.to_us AND NEW.at_us = OLD.at_us AND NEW.box_x = OLD.box_x AND NEW.box_y = OLD.box_y AND NEW.box_w = OLD.box_w AND NEW.box_h = OLD.box_h AND NEW.thing = OLD.thing AND NEW.track = OLD.track AND NEW.frames = OLD.frames AND NEW.score = OLD.score AND NEW.why = OLD.why
@@ -286,6 +298,9 @@ CREATE TRIGGER plan_no_truncate BEFORE TRUNCATE ON plan FOR EACH STATEMENT EXECU
 CREATE TRIGGER plan_version_no_change BEFORE UPDATE ON plan_version FOR EACH ROW EXECUTE FUNCTION refuse_plan_version_change();
 CREATE TRIGGER plan_version_no_delete BEFORE DELETE ON plan_version FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER plan_version_no_truncate BEFORE TRUNCATE ON plan_version FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER plan_decision_no_change BEFORE UPDATE ON plan_decision FOR EACH ROW EXECUTE FUNCTION refuse_plan_decision_change();
+CREATE TRIGGER plan_decision_no_delete BEFORE DELETE ON plan_decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER plan_decision_no_truncate BEFORE TRUNCATE ON plan_decision FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER plan_blocker_no_change BEFORE UPDATE ON plan_blocker FOR EACH ROW EXECUTE FUNCTION refuse_plan_blocker_change();
 CREATE TRIGGER plan_blocker_no_delete BEFORE DELETE ON plan_blocker FOR EACH ROW EXECUTE FUNCTION refuse_plan_blocker_delete();
 CREATE TRIGGER plan_blocker_no_truncate BEFORE TRUNCATE ON plan_blocker FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -299,8 +314,6 @@ CREATE TRIGGER plan_source_no_change BEFORE UPDATE OR DELETE ON plan_source FOR 
 CREATE TRIGGER plan_source_no_truncate BEFORE TRUNCATE ON plan_source FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER plan_look_no_change BEFORE UPDATE OR DELETE ON plan_look FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER plan_look_no_truncate BEFORE TRUNCATE ON plan_look FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER plan_decision_no_change BEFORE UPDATE OR DELETE ON plan_decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER plan_decision_no_truncate BEFORE TRUNCATE ON plan_decision FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- Four eyes.
 CREATE TRIGGER plan_decision_four_eyes BEFORE INSERT ON plan_decision FOR EACH ROW EXECUTE FUNCTION refuse_plan_approval();

@@ -52,7 +52,8 @@ CREATE TABLE plan_look (
     FOREIGN KEY (plan_id, version) REFERENCES plan_version (plan_id, version)
 ) STRICT;
 
--- A version was approved, or sent back. What was sent back is never approved; what was approved can be sent back.
+-- A version was approved, or sent back. What was sent back is never approved; what was approved can be sent back. why goes with an item that is
+-- erased.
 CREATE TABLE plan_decision (
     plan_id  TEXT    NOT NULL,
     version  INTEGER NOT NULL,
@@ -239,6 +240,8 @@ END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER plan_decision_no_update BEFORE UPDATE ON plan_decision
+    WHEN NOT (NEW.plan_id = OLD.plan_id AND NEW.version = OLD.version AND NEW.decision = OLD.decision AND NEW.agent = OLD.agent AND NEW.at = OLD.at AND NEW.why = ''
+        AND EXISTS (SELECT 1 FROM plan_source s JOIN erasure e ON e.item_id = s.item_id WHERE s.plan_id = OLD.plan_id AND s.version = OLD.version AND e.state = 'approved'))
 BEGIN
     SELECT RAISE(ABORT, 'plan_decision is insert-only');
 END;
