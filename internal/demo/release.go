@@ -208,7 +208,7 @@ func ended(r redact.Run) (bool, error) {
 	return false, fmt.Errorf("%w: %s: %s", archive.ErrInvalid, r.State, r.Reason)
 }
 
-// masks gives what a machine proposes, and two that a person draws: what the recorder wrote into the picture.
+// masks gives what a machine proposes, and three that a person draws: over what the recorder wrote into the picture, and over what the machine does not see.
 func (d *demo) masks(ctx context.Context, a *app.App, who policy.Subject, id string, sp span) ([]plan.Track, error) {
 	if _, err := a.Redact.Propose(ctx, who, id); err != nil {
 		return nil, err
@@ -229,13 +229,18 @@ func (d *demo) masks(ctx context.Context, a *app.App, who policy.Subject, id str
 	}
 	for _, drawn := range []struct {
 		reason string
+		kind   plan.Kind
 		box    [4]int
-	}{{"other", [4]int{0, 0, 250_000, 90_000}}, {"clock", [4]int{300_000, 905_000, 700_000, 95_000}}} {
+	}{
+		{"other", plan.Solid, [4]int{0, 0, 250_000, 90_000}},                  // the label
+		{"clock", plan.Solid, [4]int{300_000, 905_000, 700_000, 95_000}},      // in any size of picture
+		{"person", plan.Pixelate, [4]int{430_000, 310_000, 190_000, 170_000}}, // the far end, where figures are too small for the machine
+	} {
 		out = append(out, plan.Track{
-			ID: archive.NewID(archive.PrefixTrack), Kind: plan.Solid, Reason: drawn.reason, UntilEnd: true, Keys: []plan.Key{{AtUS: 0, Box: drawn.box}},
+			ID: archive.NewID(archive.PrefixTrack), Kind: drawn.kind, Reason: drawn.reason, UntilEnd: true, Keys: []plan.Key{{AtUS: 0, Box: drawn.box}},
 		})
 	}
-	d.say("  a machine proposes %d masks; the label and the clock of the recorder are covered by hand", len(proposed.List))
+	d.say("  a machine proposes %d masks; by hand are covered the label, the clock, and the far end, where figures are too small for it", len(proposed.List))
 	return out, nil
 }
 
@@ -285,9 +290,9 @@ func draft(slug string, r redacted, claim string) release.Draft {
 		Summary: three("Drawn footage, made to show how a release is built and checked. Nobody and nothing in it is real.",
 			"Нарисованная запись: она показывает, как готовят и проверяют публикацию. Ни людей, ни событий в ней нет.",
 			"Намальований запис: він показує, як готують і перевіряють публікацію. Ні людей, ні подій у ньому немає."),
-		Shows: three("A drawn corridor, seen from a fixed camera under the ceiling. Figures walk through it. What the machine took for people is covered, and so are the label and the clock of the recorder.\n\nThere is no sound.",
-			"Нарисованный коридор, вид с неподвижной камеры под потолком. По нему проходят фигуры. Закрыто всё, что машина приняла за людей, а также надпись и часы регистратора.\n\nЗвука нет.",
-			"Намальований коридор, вигляд із нерухомої камери під стелею. Ним проходять фігури. Закрито все, що машина прийняла за людей, а також напис і годинник реєстратора.\n\nЗвуку немає."),
+		Shows: three("A drawn corridor, seen from a fixed camera under the ceiling. Figures walk through it. What a machine or a person took for people is covered, and so are the label and the clock of the recorder.\n\nThere is no sound.",
+			"Нарисованный коридор, вид с неподвижной камеры под потолком. По нему проходят фигуры. Закрыто всё, что машина или человек приняли за людей, а также надпись и часы регистратора.\n\nЗвука нет.",
+			"Намальований коридор, вигляд із нерухомої камери під стелею. Ним проходять фігури. Закрито все, що машина чи людина прийняли за людей, а також напис і годинник реєстратора.\n\nЗвуку немає."),
 		Credit: three("Zapis, demonstration", "Zapis, демонстрация", "Zapis, демонстрація"),
 		Sentences: []release.Sentence{
 			{Text: three("Figures walk through a corridor.", "По коридору проходят фигуры.", "Коридором проходять фігури."), Certainty: certainty, Claims: on},
@@ -311,19 +316,21 @@ func (d *demo) release(ctx context.Context, r redacted, claim string, p *Proof) 
 	d.say("# On the release desk, one person writes and another one signs.")
 	err := d.within(ctx, "release", false, func(a *app.App) error {
 		out.Bundles = a.ReleasesDir()
-		first, err := d.publish(ctx, a, r, draft(slugCorridor, r, claim), out)
+		// A mistake, so that there is something to correct.
+		wrong, right := draft(slugCorridor, r, claim), draft(slugCorridor, r, claim)
+		wrong.Recorded = release.Recorded{EDTF: "2020-07", Text: three("July 2020", "июль 2020 года", "липень 2020 року")}
+		first, err := d.publish(ctx, a, r, wrong, out)
 		if err != nil {
 			return err
 		}
-		said := three("The first version called the corridor a stairwell in one place.", "В первой версии коридор в одном месте был назван лестницей.", "У першій версії коридор в одному місці було названо сходами.")
+		said := three("The first version gave July 2020 as the date. The clock of the recorder says August.", "В первой версии датой был назван июль 2020 года. Часы регистратора показывают август.",
+			"У першій версії датою було названо липень 2020 року. Годинник реєстратора показує серпень.")
 		v, err := a.Release.Correct(ctx, r.people.author, first.ID, said)
 		if err != nil {
 			return fmt.Errorf("correct: %w", err)
 		}
-		v.Draft.Summary["en"] += " The corridor is a corridor."
-		v.Draft.Summary["ru"] += " Коридор – это коридор."
-		v.Draft.Summary["uk"] += " Коридор – це коридор."
-		if _, err := a.Release.Save(ctx, r.people.author, first.ID, v.Number, v.Draft, "Said which it is"); err != nil {
+		v.Draft.Recorded = right.Recorded
+		if _, err := a.Release.Save(ctx, r.people.author, first.ID, v.Number, v.Draft, "The date"); err != nil {
 			return fmt.Errorf("correct: %w", err)
 		}
 		if out.Number, err = d.letOut(ctx, a, r, first.ID, nil); err != nil {
