@@ -405,6 +405,25 @@ func TestAStraightWalkNeedsFewKeys(t *testing.T) {
 	}
 }
 
+// One that needs more keys than a plan takes is given in parts that meet.
+func TestLongTracksComeInParts(t *testing.T) {
+	t.Parallel()
+	var ds []Detection
+	r := rand.New(rand.NewPCG(9, 9))
+	for i := range 2_600 {
+		ds = append(ds, Detection{US: int64(i) * 200_000, Kind: KindFace, Box: [4]int{300_000 + r.IntN(90_000), 300_000 + r.IntN(90_000), 200_000, 200_000}})
+	}
+	found := Track(ds, 40*time.Millisecond, TrackOptions{})
+	if len(found) < 3 {
+		t.Fatalf("%d parts", len(found))
+	}
+	for i, f := range found {
+		if len(f.Keys) > MaxKeys || i > 0 && f.Keys[0] != found[i-1].Keys[len(found[i-1].Keys)-1] {
+			t.Errorf("part %d has %d keys and begins with %+v", i, len(f.Keys), f.Keys[0])
+		}
+	}
+}
+
 // Two that cross keep a track each, and two that are far apart in time or place are two.
 func TestFollow(t *testing.T) {
 	t.Parallel()
