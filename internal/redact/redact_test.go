@@ -437,6 +437,30 @@ func TestProposals(t *testing.T) {
 		}
 		return err
 	})
+	// Asked again, it is not proposed again what is covered, and what was open before is replaced.
+	one.Track.ID = archive.NewID(archive.PrefixTrack)
+	for _, c := range []struct {
+		tracks []plan.Track
+		want   int
+	}{{[]plan.Track{cover(0, 0, 1, whole)}, 0}, {nil, 1}} {
+		v, err := r.room().Version(ctx, ann, p.ID, 0)
+		must(t, err)
+		next := v.Body
+		if c.tracks == nil {
+			next.Tracks = nil
+		} else {
+			next.Tracks = append(slices.Clone(next.Tracks), c.tracks...)
+		}
+		v, err = r.room().Save(ctx, ann, p.ID, v.Number, next, "")
+		must(t, err)
+		if _, err := r.room().Propose(ctx, ann, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		must(t, r.detect(p.ID, v.Number))
+		if left, err = r.room().Proposals(ctx, ann, p.ID); err != nil || len(left.List) != c.want || left.Run.Version != v.Number {
+			t.Errorf("%d proposals, want %d, %v", len(left.List), c.want, err)
+		}
+	}
 	if n, err := r.room().DismissProposal(ctx, ann, p.ID); err != nil || int(n) != len(left.List) {
 		t.Errorf("dismissed %d, %v", n, err)
 	}

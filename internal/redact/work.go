@@ -173,8 +173,11 @@ func (a *attempt) final(ctx context.Context, err error) string {
 	if r := media.Reason(err); r != "" {
 		return r
 	}
-	if _, ok := errors.AsType[*archive.Public](err); ok {
-		return ReasonNotStated // said in words for a person: trying again does not change it
+	if p, ok := errors.AsType[*archive.Public](err); ok { // said in words for a person: trying again does not change it
+		if slices.Contains(Codes(), p.Text) {
+			return ReasonRefused // sent back, or decided otherwise, in the meantime
+		}
+		return ReasonNotStated
 	}
 	if a.n >= max(a.limit, 1) {
 		return ReasonFailed
@@ -263,6 +266,11 @@ func (s *Service) machine(ctx context.Context, a *attempt, kind, id string, n in
 		if _, err := sourcesOf(ctx, tx, row); err != nil { // erased meanwhile: nothing of it is noted
 			return err
 		}
+		if kind == store.PlanDetect {
+			if err := s.supersede(ctx, tx, id, r.DoneAt); err != nil {
+				return err
+			}
+		}
 		if err := tx.EndPlanRun(ctx, r, found.blockers, found.proposals); err != nil {
 			return err
 		}
@@ -286,6 +294,55 @@ func (s *Service) machine(ctx context.Context, a *attempt, kind, id string, n in
 		return fail(err)
 	}
 	return nil
+}
+
+// supersede sets aside what machines proposed for earlier versions and nobody has decided about: what is proposed now takes its place.
+func (s *Service) supersede(ctx context.Context, tx *store.Tx, id string, when time.Time) error {
+	open, err := tx.PlanProposals(ctx, id, archive.Suggested)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(open))
+	for i, x := range open {
+		ids[i] = x.ID
+	}
+	for part := range slices.Chunk(ids, 500) {
+		if _, err := tx.DecidePlanProposal(ctx, id, part, archive.Dismissed, s.o.Agent, "superseded", when); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// covered says whether masks of a plan cover a track wherever a cut shows it, at every key and half way between keys.
+func covered(index *plan.Index, p plan.Plan, t plan.Track) bool {
+	own := plan.Plan{Sources: p.Sources, Tracks: []plan.Track{t}}.Index()
+	var moments []int64
+	for i, k := range t.Keys {
+		moments = append(moments, k.AtUS)
+		if i > 0 {
+			moments = append(moments, (k.AtUS+t.Keys[i-1].AtUS)/2)
+		}
+	}
+	for _, c := range p.Cuts {
+		if c.Source == t.Source {
+			moments = append(moments, c.FromUS, c.ToUS-1)
+		}
+	}
+	for _, us := range moments {
+		if !slices.ContainsFunc(p.Cuts, func(c plan.Cut) bool { return c.Source == t.Source && us >= c.FromUS && us < c.ToUS }) {
+			continue
+		}
+		for _, b := range own.At(t.Source, us, nil) {
+			inside := func(m plan.Box) bool {
+				return !m.Reveal && m.X <= b.X && m.Y <= b.Y && m.X+m.W >= b.X+b.W && m.Y+m.H >= b.Y+b.H
+			}
+			if !slices.ContainsFunc(index.At(t.Source, us, nil), inside) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (s *Service) tools() (Media, error) {
@@ -450,6 +507,7 @@ func (s *Service) propose(ctx context.Context, a *attempt, tools Media, p plan.P
 		total += c.ToUS - c.FromUS
 	}
 	var results []detect.Result
+	masks := p.Index()
 	for _, c := range merged {
 		r, err := s.watch(ctx, tools, o.of[c.Source], o.probes[c.Source], c.FromUS, c.ToUS, func(us int64) {
 			s.tick(ctx, a, float64(done+max(us-c.FromUS, 0))/float64(total))
@@ -469,6 +527,9 @@ func (s *Service) propose(ctx context.Context, a *attempt, tools Media, p plan.P
 		for i, t := range gap.Proposals(c.Source, things, func() string { return s.o.NewID(archive.PrefixTrack) }) {
 			if len(found.proposals) == plan.MaxTracks {
 				break
+			}
+			if covered(masks, p, t) {
+				continue // taken before, or drawn by hand
 			}
 			body := t.Canonical()
 			if _, err := plan.ParseTrack(body, len(items), true); err != nil {
