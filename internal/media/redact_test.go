@@ -569,6 +569,21 @@ func TestSoundOfARedactedClip(t *testing.T) {
 	}
 }
 
+func TestVeryShortClipsAreWholeFiles(t *testing.T) {
+	t.Parallel()
+	tools := need(t)
+	for name, rate := range map[string]string{"a.mov": "30000/1001", "b.mov": "7"} {
+		src := made(t, name, "-f", "lavfi", "-i", "testsrc2=size=160x120:rate="+rate+":duration=3", "-f", "lavfi", "-i", "sine=duration=3", "-c:v", "mpeg4", "-c:a", "pcm_s16le")
+		p := probe(t, tools, src)
+		for us, sound := range map[int64][]SoundCut{1: nil, 2: {{Mode: SoundKeep}}, 150_000: {{Mode: SoundKeep}}, 1_234_567: {{Mode: SoundKeep}}} {
+			r, _ := redact(t, tools, []Cut{{src, p, time.Second, time.Second + time.Duration(us)*time.Microsecond}}, RedactOptions{Sound: sound}, 120)
+			if len(r.Stills) == 0 || len(r.Poster) == 0 || len(r.Drawing) == 0 || r.Outs[0].Frames < 1 || r.Outs[0].Audio != (sound != nil) {
+				t.Errorf("%s, %d µs: %d stills, %+v", name, us, len(r.Stills), r.Outs[0])
+			}
+		}
+	}
+}
+
 func TestRedactRefuses(t *testing.T) {
 	t.Parallel()
 	tools := need(t)
