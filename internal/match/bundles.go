@@ -241,7 +241,7 @@ func OpenBundles(root fs.FS) (*Bundles, []Problem, error) {
 	for _, f := range list {
 		for sum, named := range f.files() {
 			for i := range named {
-				named[i].Withdrawn = gone[named[i].Release]
+				named[i].Withdrawn = named[i].Version <= gone[named[i].Release]
 			}
 			files[sum] = append(files[sum], named...)
 		}
@@ -256,12 +256,13 @@ func OpenBundles(root fs.FS) (*Bundles, []Problem, error) {
 	return b, problems, nil
 }
 
-// withdrawn gives the releases of which a tombstone is there.
-func withdrawn(list []folder) map[string]bool {
-	out := map[string]bool{}
+// withdrawn gives of each release the newest version in the place of which a tombstone stands: that one and those before it are withdrawn. A
+// later one may be out, with another clip.
+func withdrawn(list []folder) map[string]int {
+	out := map[string]int{}
 	for _, f := range list {
-		if f.release.State == bundle.Withdrawn {
-			out[f.release.ID] = true
+		if r := f.release; r.State == bundle.Withdrawn {
+			out[r.ID] = max(out[r.ID], r.Release)
 		}
 	}
 	return out

@@ -171,29 +171,23 @@ func (s *Service) note(ctx context.Context, list []folder) error {
 		id string
 		n  int
 	}
-	there, gone := map[version]bool{}, map[string]bool{}
+	there, gone := map[version]bool{}, withdrawn(list)
+	told := map[string]int{} // the newest version that has to be called withdrawn from now on
 	for _, r := range known {
 		there[version{r.Release, r.Version}] = true
-		if r.Withdrawn {
-			gone[r.Release] = true
+		if !r.Withdrawn && r.Version <= gone[r.Release] {
+			told[r.Release] = gone[r.Release]
 		}
 	}
 	var fresh []store.ReleasedVersion
-	var withdrawn []string
 	for _, f := range list {
 		r := f.release
-		if r.State == bundle.Withdrawn {
-			if !gone[r.ID] {
-				withdrawn = append(withdrawn, r.ID)
-			}
-			continue
-		}
 		sum, ok := f.footage()
 		if !ok || there[version{r.ID, r.Release}] {
 			continue
 		}
 		there[version{r.ID, r.Release}] = true
-		v := store.ReleasedVersion{Release: r.ID, Version: r.Release, Slug: r.Slug, Footage: sum, Published: f.published(), Withdrawn: gone[r.ID]}
+		v := store.ReleasedVersion{Release: r.ID, Version: r.Release, Slug: r.Slug, Footage: sum, Published: f.published(), Withdrawn: r.Release <= gone[r.ID]}
 		for digest, files := range f.files() {
 			for _, x := range files {
 				size := int64(0)
@@ -207,7 +201,7 @@ func (s *Service) note(ctx context.Context, list []folder) error {
 		}
 		fresh = append(fresh, v)
 	}
-	if len(fresh)+len(withdrawn) == 0 {
+	if len(fresh)+len(told) == 0 {
 		return nil
 	}
 	return s.o.DB.Write(ctx, func(tx *store.Tx) error {
@@ -216,8 +210,8 @@ func (s *Service) note(ctx context.Context, list []folder) error {
 				return err
 			}
 		}
-		for _, id := range withdrawn {
-			if err := tx.WithdrawReleased(ctx, id); err != nil {
+		for id, n := range told {
+			if err := tx.WithdrawReleased(ctx, id, n); err != nil {
 				return err
 			}
 		}

@@ -544,6 +544,13 @@ func TestClipsOfTheArchive(t *testing.T) {
 			}
 		}
 
+		// A later version with the clip is out although the first ones are withdrawn.
+		published(t, r.dir, first, "square", 3, large, small)
+		if got := match(investigator(), copied); len(got.Hits) != 1 || len(got.Hits[0].Releases) != 2 || got.Hits[0].Releases[0].Version != 3 || got.Hits[0].Releases[0].Withdrawn || !got.Hits[0].Releases[1].Withdrawn {
+			t.Errorf("out again: %+v", got)
+		}
+		tombstone(t, r.dir, first, "square", 3)
+
 		er := archive.NewID(archive.PrefixErasure)
 		r.write(func(tx *store.Tx) error {
 			if err := tx.AddErasure(ctx, store.Erasure{ID: er, Item: a.ID, Reason: "test", RequestedBy: program, RequestedAt: time.Now()}); err != nil {

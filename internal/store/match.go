@@ -139,9 +139,9 @@ func (tx *Tx) AddReleasedVersion(ctx context.Context, r ReleasedVersion) error {
 	return nil
 }
 
-// WithdrawReleased notes that all versions of a release are withdrawn.
-func (tx *Tx) WithdrawReleased(ctx context.Context, release string) error {
-	_, err := tx.exec(ctx, `UPDATE match_release SET withdrawn = 1 WHERE release_id = $1 AND withdrawn = 0`, release)
+// WithdrawReleased notes that a version of a release and those before it are withdrawn. A later one may still be out, with another clip.
+func (tx *Tx) WithdrawReleased(ctx context.Context, release string, version int) error {
+	_, err := tx.exec(ctx, `UPDATE match_release SET withdrawn = 1 WHERE release_id = $1 AND version <= $2 AND withdrawn = 0`, release, version)
 	return err
 }
 

@@ -136,7 +136,11 @@ func TestReleasedVersions(t *testing.T) {
 			if len(list) != 3 || list[0].Version != 1 || list[1].Version != 2 || list[1].Footage != r.Footage || !list[1].Published.Equal(second.Published) || list[0].Withdrawn || list[0].Slug != "corridor" {
 				t.Errorf("%+v", list)
 			}
-			must(t, tx.WithdrawReleased(ctx, r.Release))
+			must(t, tx.WithdrawReleased(ctx, r.Release, 1))
+			if list, err := tx.ReleasedVersions(ctx); err != nil || !list[0].Withdrawn || list[1].Withdrawn {
+				t.Errorf("the first version is withdrawn: %+v, %v", list, err)
+			}
+			must(t, tx.WithdrawReleased(ctx, r.Release, 2))
 			found, err := tx.ReleasedFiles(ctx)
 			must(t, err)
 			if len(found) != 3 || !found[0].Withdrawn || found[0].Version != 1 || len(found[0].Files) != 1 || found[0].Files[0] != r.Files[1] || found[1].Files[0] != r.Files[0] || found[2].Version != 2 ||
