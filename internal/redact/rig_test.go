@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -60,6 +62,7 @@ type rig struct {
 	acc     archive.Accession
 	n       int
 	clock   time.Time
+	repeat  int // of the content of an item; 0: 100 times
 }
 
 func newRig(t testing.TB, engine string) *rig {
@@ -127,7 +130,7 @@ func (r *rig) item(content string) archive.Item {
 	r.t.Helper()
 	ctx := r.t.Context()
 	batch := r.vault.Begin(ctx)
-	o, err := batch.Add(ctx, bytes.NewReader(bytes.Repeat([]byte(content), 100)), vault.AddOptions{})
+	o, err := batch.Add(ctx, strings.NewReader(strings.Repeat(content, cmp.Or(r.repeat, 100))), vault.AddOptions{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
