@@ -24,6 +24,12 @@ type Media interface {
 	Fingerprint(ctx context.Context, src media.Source, p media.Probe, w io.Writer, beat func(seconds float64)) ([]fingerprint.Run, media.Report, error)
 }
 
+// Source is a file that is asked about: its bytes at any place, and how many there are.
+type Source = media.Source
+
+// ErrNoTool: the outside programs that decode footage are missing.
+var ErrNoTool = media.ErrNoTool
+
 // How sure a hit is. None of them is ever a stronger word than what was measured.
 type How string
 

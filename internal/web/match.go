@@ -10,7 +10,6 @@ import (
 
 	"zapis/internal/archive"
 	"zapis/internal/match"
-	"zapis/internal/media"
 	"zapis/internal/policy"
 	"zapis/internal/release"
 	"zapis/internal/web/template"
@@ -18,7 +17,7 @@ import (
 
 // MatchRoom says which release a file is from; *match.Service. It asks policy itself.
 type MatchRoom interface {
-	Match(ctx context.Context, who policy.Subject, src media.Source, beat func(seconds float64)) (match.Result, error)
+	Match(ctx context.Context, who policy.Subject, src match.Source, beat func(seconds float64)) (match.Result, error)
 }
 
 // matchTime is how long one question may take, decoding included.
@@ -78,7 +77,7 @@ func (s *Server) matchFile(w http.ResponseWriter, r *request) error {
 	switch {
 	case errors.Is(err, match.ErrEmpty):
 		return s.drawMatch(w, r, http.StatusOK, template.Match{Asked: true, Empty: true})
-	case errors.Is(err, media.ErrNoTool):
+	case errors.Is(err, match.ErrNoTool):
 		return s.drawMatch(w, r, http.StatusServiceUnavailable, template.Match{Error: "tools"})
 	case err != nil:
 		return err
