@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -101,6 +102,42 @@ func TestFacesWhereverTheyAre(t *testing.T) {
 				t.Errorf("%+v, want one that holds %v", got, core)
 			}
 		})
+	}
+}
+
+// turned gives a square picture turned clockwise.
+func turned(g Gray, degrees float64) Gray {
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	out := Gray{W: g.W, H: g.H, Stride: g.W, Pix: make([]byte, g.W*g.H)}
+	for y := range g.H {
+		for x := range g.W {
+			dx, dy := float64(x-g.W/2), float64(y-g.H/2)
+			sx, sy := int(cos*dx+sin*dy)+g.W/2, int(cos*dy-sin*dx)+g.H/2
+			sx, sy = min(max(0, sx), g.W-1), min(max(0, sy), g.H-1)
+			out.Pix[y*g.W+x] = g.Pix[sy*g.Stride+sx]
+		}
+	}
+	return out
+}
+
+// A face that turns to the side is kept, also between the moments at which all of the picture is searched for tilted ones.
+func TestFacesThatTurn(t *testing.T) {
+	t.Parallel()
+	face := sampleFace(t).smaller(2)
+	for _, degrees := range []float64{12, 25, 32, -12, -25, -32} {
+		d, err := NewFaces()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := textured(480, 360, 4)
+		if got := d.Detect(back.with(face, 150, 80), 0, nil); len(got) != 1 {
+			t.Fatalf("upright: %+v", got)
+		}
+		got := d.Detect(back.with(turned(face, degrees), 150, 80), 200_000, nil)
+		middle := boxOf(210, 160, 250, 200, 480, 360)
+		if len(got) != 1 || !holds(middle, got[0].Box) {
+			t.Errorf("turned by %v degrees: %+v, want one around %v", degrees, got, middle)
+		}
 	}
 }
 
