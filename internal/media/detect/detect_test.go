@@ -141,6 +141,24 @@ func TestFacesThatTurn(t *testing.T) {
 	}
 }
 
+// Nobody has to have looked up first.
+func TestTiltedFaces(t *testing.T) {
+	t.Parallel()
+	face := sampleFace(t).smaller(2)
+	for _, degrees := range []float64{30, -30} {
+		d, err := NewFaces()
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := textured(480, 360, 4).with(turned(face, degrees), 150, 80)
+		for i, want := range []int{1, 1} { // at once, and then because it is known
+			if got := d.Detect(g, int64(i)*200_000, nil); len(got) != want || !holds(boxOf(210, 160, 250, 200, 480, 360), got[0].Box) {
+				t.Errorf("tilted by %v degrees, frame %d: %+v", degrees, i, got)
+			}
+		}
+	}
+}
+
 func TestFacesOfOddPictures(t *testing.T) {
 	t.Parallel()
 	d, err := NewFaces()
