@@ -519,7 +519,7 @@ func TestWhatCannotBeRendered(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		break_ func(r *rig, it archive.Item)
+		spoil  func(r *rig, it archive.Item)
 		reason string // in which it ends; empty: it is tried again
 	}{
 		{"damaged material", func(r *rig, _ archive.Item) { r.media.err = media.ErrDamaged }, "damaged"},
@@ -560,7 +560,7 @@ func TestWhatCannotBeRendered(t *testing.T) {
 			p := r.planned(it)
 			n := r.approved(p.ID)
 			before := r.envelopes()
-			c.break_(r, it)
+			c.spoil(r, it)
 			err := r.render(p.ID, n, 1)
 			if err == nil || errors.Is(err, job.ErrCancel) != (c.reason != "") {
 				t.Errorf("%v", err)
