@@ -21,7 +21,7 @@ func styleSheet() []byte {
 }
 
 // plainStyle is all the style of a text-only page. It stands in the page itself, so that the page is one file, and policies name it by its digest.
-const plainStyle = "body{max-width:44em;margin:auto;padding:8px 14px;font:18px/1.6 Georgia,serif;overflow-wrap:anywhere}nav a,header a,footer a,.skip,summary{display:inline-block;padding:3px 6px;min-height:26px}svg,.vh{display:none}table{width:100%;text-align:start}td{padding:6px 8px 6px 0;vertical-align:top}small{display:block}.kick>*,.under li{margin-inline-end:1em}"
+const plainStyle = "body{max-width:44em;margin:auto;padding:8px 14px;font:18px/1.6 Georgia,serif;overflow-wrap:anywhere}nav a,header a,footer a,.skip,summary{display:inline-block;padding:3px 6px;min-height:26px}svg{display:none}table{width:100%;text-align:start}td{padding:6px 8px 6px 0;vertical-align:top}small{display:block}.kick>*,.under li{margin-inline-end:1em}"
 
 var plainDigest = func() string {
 	d := sha256.Sum256([]byte(plainStyle))

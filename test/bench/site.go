@@ -45,7 +45,7 @@ func (b *bench) site() (part, error) {
 	build := func() (sample, error) {
 		return do(b.ctx, command{args: []string{b.bin, "site", "build", "--releases", releases, "--out", out, "--name", "Night Shift Archive", "--url", "https://night.example/"}})
 	}
-	var cold, same, one spread
+	var cold, same, one, coldCPU, oneCPU spread
 	for round := range b.sizes.rounds {
 		if err := os.RemoveAll(out); err != nil {
 			return part{}, err
@@ -67,6 +67,12 @@ func (b *bench) site() (part, error) {
 			if into != nil {
 				*into = append(*into, s.Wall.Seconds())
 			}
+			switch i {
+			case 0:
+				coldCPU = append(coldCPU, s.CPU.Seconds())
+			case 3:
+				oneCPU = append(oneCPU, s.CPU.Seconds())
+			}
 		}
 		p.Rounds = append(p.Rounds, fmt.Sprintf("cold %.2f s, nothing changed %.2f s, one release more %.2f s", cold[round], same[round], one[round]))
 	}
@@ -74,6 +80,7 @@ func (b *bench) site() (part, error) {
 		atMost(figure{What: fmt.Sprintf("site of %d releases, from nothing", n), Target: "≤ 20 s"}, cold, "s", 20),
 		figure{What: "the same with nothing changed", Value: text(same.median(), "s")},
 		atMost(figure{What: "the same with one release more", Target: "≤ 1 s"}, one, "s", 1),
+		figure{What: "processor time of these two, which stands when the machine is busy", Value: text(coldCPU.median(), "s") + "; " + text(oneCPU.median(), "s")},
 	)
 	heaviest, css, err := weights(out)
 	if err != nil {
@@ -205,22 +212,15 @@ func childOf(ctx context.Context, pid int) (int, error) {
 	return 0, errors.New("nginx has no worker")
 }
 
-// cpuSeconds is the processor time of a process. Linux counts it in hundredths of a second.
+// cpuSeconds is the processor time of a process of one thread, as the scheduler counts it, in nanoseconds.
 func cpuSeconds(pid int) (float64, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
 	if err != nil {
 		return 0, err
 	}
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	if len(fields) < 13 {
-		return 0, errors.New("proc says too little")
-	}
-	user, err := strconv.ParseFloat(fields[11], 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100, err
+	ran, _, _ := strings.Cut(string(raw), " ")
+	n, err := strconv.ParseFloat(ran, 64)
+	return n / 1e9, err
 }
 
 // ask sends requests over lasting connections, one after another on each, and counts the answers, each of which must be the whole packed page.
