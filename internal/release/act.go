@@ -218,7 +218,11 @@ func (s *Service) Release(ctx context.Context, who policy.Subject, id string) (V
 		if err != nil {
 			return err
 		}
-		f, err := s.collect(ctx, tx, who, row, toShow)
+		p := toList
+		if row.Number > 0 && !row.Withdrawn {
+			p = toShow
+		}
+		f, err := s.collect(ctx, tx, who, row, p)
 		if err != nil {
 			return err
 		}
@@ -233,8 +237,8 @@ func (s *Service) Release(ctx context.Context, who policy.Subject, id string) (V
 		for _, p := range f.out {
 			out.Publications = append(out.Publications, publicationOf(p))
 		}
-		if row.Number > 0 && !row.Withdrawn {
-			out.Concern = slices.ContainsFunc([]Gate{gateConsent(f), gatePeople(f), gateClaims(f)}, func(g Gate) bool { return g.State == Blocked })
+		if p == toShow { // something is out; a plan that is gone is one of which an item was erased
+			out.Concern = f.noPlan || slices.ContainsFunc(f.items, gone) || slices.ContainsFunc([]Gate{gateConsent(f), gatePeople(f), gateClaims(f)}, func(g Gate) bool { return g.State == Blocked })
 		}
 		return nil
 	})
@@ -318,7 +322,7 @@ func (s *Service) List(ctx context.Context, who policy.Subject) ([]Release, erro
 			} else if err != nil {
 				return err
 			}
-			f, err := s.collect(ctx, tx, who, row, toShow)
+			f, err := s.collect(ctx, tx, who, row, toList)
 			if err != nil {
 				return err
 			}

@@ -44,6 +44,7 @@ type purpose int
 
 const (
 	toShow purpose = iota // the checklist
+	toList                // where it stands; no gate is asked
 	toSign
 	toPublish
 )

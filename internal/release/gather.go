@@ -153,20 +153,10 @@ func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject,
 	if f.items, err = itemsOf(ctx, tx, f.plan.Plan.Sources); err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, it := range f.items {
-		ids = append(ids, it.ID)
-	}
-	if f.found, err = s.o.Traces.Traces(ctx, tx, ids); err != nil {
-		return nil, fmt.Errorf("look for traces: %w", err)
-	}
-	var texts []string
-	texts, f.at = f.draft.texts()
-	if f.named, err = s.people(ctx, tx, texts, p != toShow); err != nil {
-		return nil, fmt.Errorf("look for people: %w", err)
-	}
-	if err := s.consents(ctx, tx, f, ids); err != nil {
-		return nil, err
+	if p != toList {
+		if err := s.evidence(ctx, tx, f); err != nil {
+			return nil, err
+		}
 	}
 	f.agreed = f.digest()
 	for i := range f.acts {
@@ -175,6 +165,24 @@ func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject,
 		}
 	}
 	return f, nil
+}
+
+// evidence asks about provenance, people and consents.
+func (s *Service) evidence(ctx context.Context, tx *store.Tx, f *facts) error {
+	var ids []string
+	for _, it := range f.items {
+		ids = append(ids, it.ID)
+	}
+	var err error
+	if f.found, err = s.o.Traces.Traces(ctx, tx, ids); err != nil {
+		return fmt.Errorf("look for traces: %w", err)
+	}
+	var texts []string
+	texts, f.at = f.draft.texts()
+	if f.named, err = s.people(ctx, tx, texts, f.purpose != toShow); err != nil {
+		return fmt.Errorf("look for people: %w", err)
+	}
+	return s.consents(ctx, tx, f, ids)
 }
 
 func (s *Service) consents(ctx context.Context, tx *store.Tx, f *facts, items []string) (err error) {

@@ -131,7 +131,11 @@ func TestFromDraftToTombstone(t *testing.T) {
 		if x, err := s.Release(ctx, ann, v.ID); err != nil || !x.Concern {
 			t.Errorf("a consent was taken back and nothing lights up (%v)", err)
 		}
-		r.refused.items = nil
+		r.refused.items, r.noPlan = nil, true
+		if x, err := s.Release(ctx, ann, v.ID); err != nil || !x.Concern {
+			t.Errorf("an item was erased and nothing lights up (%v)", err)
+		}
+		r.noPlan = false
 
 		// A correction: another version, with other four eyes, and a public line.
 		_, err = s.Correct(ctx, ann, v.ID, Words{"en": "Only in one language."})

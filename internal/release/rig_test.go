@@ -88,6 +88,7 @@ type rig struct {
 	exports []store.Export
 	agents  map[string]bool // who may not act any more
 	without string
+	noPlan  bool // an item of it was erased
 }
 
 func (r *rig) PlanFacts(_ context.Context, _ *store.Tx, id string, version int) (PlanFacts, error) {
@@ -95,7 +96,7 @@ func (r *rig) PlanFacts(_ context.Context, _ *store.Tx, id string, version int) 
 	if !there {
 		f = r.facts
 	}
-	if id != planID {
+	if id != planID || r.noPlan {
 		return f, archive.ErrNotFound
 	}
 	return f, nil
