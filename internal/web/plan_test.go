@@ -21,6 +21,7 @@ import (
 	"zapis/internal/redact"
 	"zapis/internal/redact/plan"
 	"zapis/internal/store"
+	"zapis/internal/web/locale"
 )
 
 // whiteMedia shows a white picture at every moment.
@@ -535,6 +536,26 @@ func TestLooksAreApart(t *testing.T) {
 	for _, other := range []lookKey{{k.agent, "p", 2}, {k.agent, "q", 1}, {"x", "p", 1}} {
 		if seen, _ := l.of(other); len(seen) != 0 {
 			t.Errorf("%v has seen what somebody else was shown", other)
+		}
+	}
+}
+
+// Every difference that there can be between two plans has its words, in every language.
+func TestChangesHaveWords(t *testing.T) {
+	t.Parallel()
+	words, err := locale.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range locale.Languages {
+		for _, what := range []string{plan.SourcesChanged, plan.CutAdded, plan.CutRemoved, plan.CutChanged, plan.HideChanged, plan.TrackAdded, plan.TrackRemoved, plan.TrackMoved, plan.TrackChanged, plan.TracksReordered,
+			plan.SoundMode, plan.SpanAdded, plan.SpanRemoved, plan.HeightsChanged, plan.SaltChanged} {
+			for _, now := range []string{"true", "false", plan.Keep, plan.Mute} {
+				text, err := changeText(words.For(l.Code), plan.Change{What: what, Field: "protects", Reason: "name", Now: now, Was: "1"})
+				if err != nil || text == "" || text == what || strings.Contains(text, "{") {
+					t.Errorf("%s, %s: %q %v", l.Code, what, text, err)
+				}
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@
 // The link is used up. With --mock the steps that need a real account are left out. --only REGEX runs only the steps so named, and the
 // first one.
 import { parseArgs } from 'node:util';
+import { maskSteps } from './mask.mjs';
 import { noteSteps } from './note.mjs';
 import { releaseSteps } from './release.mjs';
 import { axe, expect, launch, open, problem, problems, say, shots, tolerate, totp, until } from './run.mjs';
@@ -446,6 +447,7 @@ await step('when the server does not answer as it should', async () => {
 
 // Passkeys are tied to a name: the same server is visited as localhost.
 if (!args.mock) await noteSteps({ step, page, base, shot, item: () => item });
+if (!args.mock) await maskSteps({ step, page, base, shot, item: () => item, browser });
 if (!args.mock) await releaseSteps({ step, page, base, shot });
 
 async function virtualKey(p) {
