@@ -397,13 +397,6 @@ func TestFromASpanToAPublicPage(t *testing.T) {
 	if err != nil || len(films) != 0 {
 		t.Errorf("after the withdrawal the folder holds %d films: %v", len(films), err)
 	}
-	_ = filepath.WalkDir(filepath.Join(h.dir, "public", "releases"), func(at string, d os.DirEntry, err error) error { t.Log("DEBUG", at, err); return nil })
-	_ = filepath.WalkDir(site, func(at string, d os.DirEntry, err error) error {
-		if strings.Contains(at, "corridor") {
-			t.Log("DEBUG", at, err)
-		}
-		return nil
-	})
 	gone := built()
 	holds(t, "the site after the withdrawal", gone, []string{"Withdrawn at the wish of a witness.", "Отозвано по желанию свидетеля."}, []string{"People are led along a corridor.", "clip-720.mp4"})
 	holds(t, "the list", author.get("/releases").said(), []string{"Withdrawn on"}, nil)
