@@ -144,24 +144,26 @@ type paged struct {
 	Newer, Older string
 }
 
-// split cuts a list into pages named file.html, file-2.html …
+// split cuts a list into pages. Pages are filled and numbered from the end of the list, so that something new at its head changes the first page
+// alone: file.html is the newest, file-1.html the oldest.
 func split[T any](list []T, per int, file string, each func(part []T, name string, p paged)) {
 	pages := max(1, (len(list)+per-1)/per)
 	name := func(n int) string {
-		if n == 1 {
+		if n == pages {
 			return file + ".html"
 		}
 		return file + "-" + strconv.Itoa(n) + ".html"
 	}
-	for i := 1; i <= pages; i++ {
-		p := paged{Page: i, Pages: pages}
-		if i > 1 {
-			p.Newer = name(i - 1)
-		}
+	for i := pages; i >= 1; i-- {
+		p := paged{Page: pages - i + 1, Pages: pages}
 		if i < pages {
-			p.Older = name(i + 1)
+			p.Newer = name(i + 1)
 		}
-		each(list[(i-1)*per:min(len(list), i*per)], name(i), p)
+		if i > 1 {
+			p.Older = name(i - 1)
+		}
+		end := len(list) - (i-1)*per
+		each(list[max(0, end-per):end], name(i), p)
 	}
 }
 

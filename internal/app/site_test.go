@@ -1,0 +1,94 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+
+	"zapis/internal/site"
+	"zapis/internal/site/sitetest"
+	"zapis/internal/vault/vaulttest"
+)
+
+// A bucket gets the site, each file with its kind; what is withdrawn goes, and what is somebody else's stays.
+func TestSiteInABucket(t *testing.T) {
+	t.Parallel()
+	c := vaulttest.StartS3(t)
+	c.Prefix = "site-" + strings.ToLower(t.Name())
+	b, err := openSiteBucket(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := sitetest.Load("../../verify/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	releases, out := t.TempDir(), filepath.Join(t.TempDir(), "site")
+	if err := v.Fill(releases, 2); err != nil {
+		t.Fatal(err)
+	}
+	build := func() {
+		t.Helper()
+		if _, err := site.Build(t.Context(), site.Options{Releases: releases, Out: out, NoSync: true, Config: site.Config{Name: "Archive", Languages: []string{"en"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build()
+	sent, err := site.Publish(t.Context(), out, b)
+	if err != nil || sent.Written != sent.Files {
+		t.Fatalf("%+v, %v", sent, err)
+	}
+	clip := "media/corridor-0001/v1/clip-720.mp4"
+	for name, kind := range map[string]string{"en/index.html": "text/html; charset=utf-8", clip: "video/mp4"} {
+		info, err := b.client.StatObject(t.Context(), b.bucket, b.prefix+name, minio.StatObjectOptions{})
+		if err != nil || info.ContentType != kind {
+			t.Errorf("%s: %q, %v", name, info.ContentType, err)
+		}
+	}
+	one, err := v.Make(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.Release.Release = 2
+	if err := one.Withdraw("2026-11-22", "Asked for.").Write(releases); err != nil {
+		t.Fatal(err)
+	}
+	build()
+	if _, err := site.Publish(t.Context(), out, b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Get(t.Context(), clip); !errors.Is(err, site.ErrNotThere) {
+		t.Errorf("the withdrawn clip: %v", err)
+	}
+	if err := b.Remove(t.Context(), clip); err != nil {
+		t.Errorf("removing what is not there: %v", err)
+	}
+	other := b
+	other.prefix += "other/"
+	if err := other.Put(t.Context(), "thesis.txt", "text/plain", "", 1, bytes.NewReader([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Publish(t.Context(), out, other); !errors.Is(err, site.ErrNotOurs) {
+		t.Errorf("a place of somebody else: %v", err)
+	}
+}
+
+// What goes wrong with a bucket names no place and no key.
+func TestBucketErrorsAreBare(t *testing.T) {
+	t.Parallel()
+	c := vaulttest.StartS3(t)
+	c.Bucket, c.Prefix = "bucket-that-is-not-there", "some-prefix"
+	b, err := openSiteBucket(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Get(context.Background(), "x")
+	if err == nil || errors.Is(err, site.ErrNotThere) || strings.Contains(err.Error(), "bucket-that") || strings.Contains(err.Error(), "some-prefix") {
+		t.Errorf("no bucket: %v", err)
+	}
+}
