@@ -210,15 +210,18 @@ func gateConsent(f *facts) Gate {
 // gatePeople does not say who: whoever writes a text is not told whom it would give away.
 func gatePeople(f *facts) Gate {
 	var at []string
-	for _, n := range f.named {
-		if n.Protected && n.Text >= 0 && n.Text < len(f.at) && !slices.Contains(at, f.at[n.Text]) {
-			at = append(at, f.at[n.Text])
-		} else if n.Protected && len(at) == 0 {
-			at = append(at, "")
+	n := 0
+	for _, x := range f.named {
+		if !x.Protected {
+			continue
+		}
+		n++
+		if x.Text >= 0 && x.Text < len(f.at) && !slices.Contains(at, f.at[x.Text]) {
+			at = append(at, f.at[x.Text])
 		}
 	}
-	if len(at) > 0 {
-		return blocked("protected", "n", len(at)).where(at...)
+	if n > 0 {
+		return blocked("protected", "n", max(len(at), 1)).where(at...)
 	}
 	return pass()
 }
@@ -415,7 +418,7 @@ func difficulty(items []archive.Item) int {
 }
 
 func gateCorrection(f *facts) Gate {
-	if f.outDraft == nil || !f.draft.changes(*f.outDraft) {
+	if f.outDraft == nil || !f.draft.Replace && !f.draft.changes(*f.outDraft) {
 		return pass()
 	}
 	if !f.draft.said(f.draft.Correction) || f.draft.sameWords(f.draft.Correction, f.outDraft.Correction) {

@@ -139,7 +139,7 @@ func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject,
 		if err != nil {
 			return nil, fmt.Errorf("release %s: %w", row.ID, err)
 		}
-		if len(d.Correction) > 0 && o.Number > 1 {
+		if len(d.Correction) > 0 && o.Number > 1 && !f.corrected(d.Correction) {
 			f.previous = append(f.previous, bundle.Correction{Date: o.At.Format(time.DateOnly), Release: o.Number, Text: d.Correction})
 		}
 	}
@@ -324,7 +324,7 @@ func (f *facts) compose(number int, at time.Time, origin string, share bundle.Sh
 			doc.Corrections = append(doc.Corrections, bundle.Correction{Date: c.Date, Release: c.Release, Text: fill(c.Text, d.Languages)})
 		}
 	}
-	if number > 1 && len(d.Correction) > 0 {
+	if number > 1 && len(d.Correction) > 0 && !f.corrected(d.Correction) {
 		doc.Corrections = append(doc.Corrections, bundle.Correction{Date: at.Format(time.DateOnly), Release: number, Text: d.words(d.Correction)})
 	}
 	step := func(what string, when time.Time) {
@@ -361,6 +361,11 @@ func (f *facts) compose(number int, at time.Time, origin string, share bundle.Sh
 	}
 	step("published", at)
 	return doc
+}
+
+// corrected says whether a correction was published before: a version that only adds what followed carries it on.
+func (f *facts) corrected(w Words) bool {
+	return slices.ContainsFunc(f.previous, func(c bundle.Correction) bool { return maps.Equal(c.Text, w) })
 }
 
 // fill gives words in every language; where one is missing, in another one.

@@ -164,6 +164,27 @@ func TestFromDraftToTombstone(t *testing.T) {
 			t.Error("the same clip: the first one stays")
 		}
 
+		// What followed is no correction.
+		x, err = s.Release(ctx, ann, v.ID)
+		r.must(err)
+		d = x.Version.Draft
+		d.Followed = []Followed{{Date: "2026-11-21", Kind: "press", Text: all("A paper wrote.", "Писала газета.", "Писала газета."), URL: "https://news.test/1"}}
+		c, err = s.Save(ctx, ann, v.ID, x.Head, d, "")
+		r.must(err)
+		r.must(s.Sign(ctx, bob, v.ID, c.Number))
+		_, err = s.Publish(ctx, ann, v.ID)
+		r.must(err)
+		if doc := r.verified("yard-2020/v3"); len(doc.Corrections) != 1 || len(doc.Followed) != 1 {
+			t.Errorf("what followed: %+v %+v", doc.Corrections, doc.Followed)
+		}
+		// Taking texts away is said in public, too.
+		d.Replace = true
+		c, err = s.Save(ctx, ann, v.ID, c.Number, d, "")
+		r.must(err)
+		if got := closedBy(t, s.Sign(ctx, bob, v.ID, c.Number)); !slices.Equal(got, []string{"correction.not-said"}) {
+			t.Errorf("replaced without a word: %v", got)
+		}
+
 		// Another clip: the media of the earlier ones go, and their texts with them.
 		r.plans[3] = r.facts
 		r.facts.Version, r.facts.Head = 4, 4
@@ -183,13 +204,13 @@ func TestFromDraftToTombstone(t *testing.T) {
 		r.must(s.Sign(ctx, bob, v.ID, c.Number))
 		_, err = s.Publish(ctx, ann, v.ID)
 		r.must(err)
-		for _, dir := range []string{"yard-2020/v1", "yard-2020/v2"} {
+		for _, dir := range []string{"yard-2020/v1", "yard-2020/v2", "yard-2020/v3"} {
 			if doc := r.verified(dir); doc.State != bundle.Withdrawn || doc.Withdrawn.Reason["uk"] != "Було видно обличчя." {
 				t.Errorf("%s: %+v", dir, doc.Withdrawn)
 			}
 		}
-		if doc := r.verified("yard-2020/v3"); doc.State != bundle.Published || len(doc.Corrections) != 2 {
-			t.Errorf("third: %+v", doc.Corrections)
+		if doc := r.verified("yard-2020/v4"); doc.State != bundle.Published || len(doc.Corrections) != 2 {
+			t.Errorf("fourth: %+v", doc.Corrections)
 		}
 
 		// Withdrawal.
@@ -205,7 +226,7 @@ func TestFromDraftToTombstone(t *testing.T) {
 				t.Errorf("%s is still there", name)
 			}
 		}
-		doc = r.verified("yard-2020/v3")
+		doc = r.verified("yard-2020/v4")
 		if doc.State != bundle.Withdrawn || doc.Withdrawn.Reason["en"] != "Somebody asked." || doc.Text["en"].Title != "" || len(doc.Corrections) != 0 {
 			t.Errorf("tombstone %+v", doc)
 		}
