@@ -26,7 +26,7 @@ const (
 
 // ReleasesDir is the folder of finished release bundles.
 func (h *Home) ReleasesDir() string {
-	if dir := h.Config.Value("releases"); dir != "" {
+	if dir := h.Config.Releases; dir != "" {
 		return dir
 	}
 	return filepath.Join(h.Dir, publicName, releasesName)
