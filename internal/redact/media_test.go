@@ -89,6 +89,12 @@ func TestRealProgramsAndQueue(t *testing.T) {
 	must(t, err)
 	_, err = s.Check(ctx, ann, p.ID)
 	must(t, err)
+	if list, err := jobs.List(ctx, job.Filter{Plan: p.ID}); err != nil || len(list) != 2 {
+		t.Errorf("jobs of the plan: %+v, %v", list, err)
+	}
+	if list, err := jobs.List(ctx, job.Filter{Plan: archive.NewID(archive.PrefixPlan)}); err != nil || len(list) > 0 {
+		t.Errorf("jobs of another plan: %+v, %v", list, err)
+	}
 	must(t, jobs.Drain(ctx, nil))
 	c, err := s.Checks(ctx, ann, p.ID, 0)
 	must(t, err)
