@@ -47,5 +47,6 @@ func (s *site) furnish(t *testing.T, room *knowledge.Service) {
 	hidden, err := redact.New(redact.Options{DB: s.w.DB, Vault: s.w.Vault, Custody: s.w.Custody, Jobs: s.w.Jobs, Agent: s.w.Program.ID, Now: s.w.Now, Media: func() (redact.Media, error) { return whiteMedia{}, nil }})
 	must(err)
 	s.o.Plan = hidden
+	s.o.Release = s.releases(t)
 	s.o.Search, s.o.Machine, s.o.Note, s.o.Copies, s.o.Exchange = find, found, notes, same, out
 }

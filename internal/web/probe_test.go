@@ -178,10 +178,18 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 	x, err := s.o.Plan.Create(ctx, who, "The yard", []string{s.w.Items["ready"].ID}, []plan.Cut{{FromUS: 1_000_000, ToUS: 2_000_000}})
 	must(err)
 	tw.names["open.plan"] = x.ID
+	releasing := func(name, planName, slug, words string) {
+		t.Helper()
+		v, err := s.o.Release.Create(ctx, who, draftOf(tw.names[planName], slug, words))
+		must(err)
+		tw.names[name] = v.ID
+	}
+	releasing("open.release", "open.plan", "the-yard", "The yard")
 
 	// What is closed.
 	if closed {
 		redacted("closed.plan", "hard")
+		releasing("closed.release", "closed.plan", "zimorodok", canary+" "+canaryR)
 		if !foreign {
 			t.Fatal("an archive that holds everything holds the other accession")
 		}
@@ -380,6 +388,10 @@ func asked(r route) []string {
 		return []string{"", "?with=<closed.person>", "?with=<open.second>", "?with=<closed.person.code>"}
 	case "/testimonies":
 		return []string{"", "?after=<closed.testimony>"}
+	case "/releases/{release}/text":
+		return []string{"", "?in=en", "?in=xx"}
+	case "/releases/{release}/claims":
+		return []string{"", "?sentence=0", "?sentence=9"}
 	case "/plans":
 		return []string{"", "?item=<item.ready>", "?item=<item.hard>", "?before=<closed.plan>"}
 	case "/plans/{plan}":
@@ -461,6 +473,20 @@ func posted(r route) (media string, bodies []string) {
 		return "application/json", append(out, `{"format":"ftm","purpose":"archive","audience":"team","compartment":"<closed.compartment>"}`)
 	case "/api/items/{item}/notes", "/api/v1/items/{item}/notes":
 		return "application/json", []string{`{"key":"0123456789abcdef","from":1,"to":2,"region":null,"page":0,"body":"x","tag":"","lang":""}`}
+	case "/releases":
+		return form, []string{"plan=<closed.plan>", "plan=<closed.plan>&version=1&slug=another"}
+	case "/releases/{release}/about":
+		return form, []string{"base=9&languages=en&slug=the-yard"}
+	case "/releases/{release}/text":
+		return form, []string{"base=9&in=en&title=x"}
+	case "/releases/{release}/captions":
+		return form, []string{"base=1&in=en&captions=x"}
+	case "/releases/{release}/follow":
+		return form, []string{"act=add&base=9", "act=remove&base=9&n=0"}
+	case "/releases/{release}/claims":
+		return form, []string{"sentence=0&act=find&q=Zimor", "sentence=0&act=show&entity=<closed.person>", "sentence=0&base=1&act=add&claim=<closed.claim>", "sentence=0&base=1&act=add&claim=<closed.quote>"}
+	case "/releases/{release}/sign", "/releases/{release}/publish", "/releases/{release}/correct", "/releases/{release}/withdraw":
+		return form, []string{"sure=yes&version=1&reason.en=x&reason.ru=x&why.en=x&why.ru=x", ""}
 	case "/plans":
 		return form, []string{"title=x&item=<item.hard>", "title=x&item=<item.erasing>", "title=x&item=<item.foreign>"}
 	case "/plans/{plan}":
