@@ -180,6 +180,25 @@ func TestStepsLeadWhereOneBuildLeads(t *testing.T) {
 	}
 }
 
+// On a site of one release many folders hold a single file, which every correction makes anew.
+func TestASmallSiteIsCorrectedAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	r.build()
+	b := r.bundle(0)
+	for n := 2; n < 7; n++ {
+		b.Release.Release = n
+		b.Release.Corrections = append(b.Release.Corrections, site.Correction{Date: "2026-11-01", Release: n, Text: site.Words{"en": "Another month.", "ru": "Другой месяц.", "uk": "Інший місяць."}})
+		r.write(b)
+		r.build()
+	}
+	b.Release.Release = 7
+	r.write(b.Withdraw("2026-11-20", "Asked for."))
+	if built := r.build(); built.Gone != 1 {
+		t.Errorf("built: %+v", built)
+	}
+}
+
 func TestOneChangeMakesFewFiles(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 31)

@@ -263,7 +263,8 @@ func (w *work) one(t task) (entry, error) {
 		return entry{}, err
 	}
 	if e, ok := w.nextList[t.path]; ok {
-		if err := removeFile(w.next, t.path, e); err != nil {
+		// The folder stays, even if it was the only file in it: it is written again at once.
+		if err := removeNames(w.next, t.path, e); err != nil {
 			return entry{}, err
 		}
 	}
@@ -426,15 +427,20 @@ func removeIfThere(name string) error {
 	return nil
 }
 
-// removeFile removes a file of a tree, and folders that become empty.
-func removeFile(tree, name string, e entry) error {
+// removeNames removes a file of a tree.
+func removeNames(tree, name string, e entry) error {
 	at := filepath.Join(tree, filepath.FromSlash(name))
 	if e.Gzip {
 		if err := removeIfThere(at + ".gz"); err != nil {
 			return err
 		}
 	}
-	if err := removeIfThere(at); err != nil {
+	return removeIfThere(at)
+}
+
+// removeFile removes a file of a tree, and folders that become empty.
+func removeFile(tree, name string, e entry) error {
+	if err := removeNames(tree, name, e); err != nil {
 		return err
 	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
