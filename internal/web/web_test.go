@@ -229,7 +229,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 		"| Method | Path | Action | From | Answers with | |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range s.routes {
 		least := "anybody"
-		for _, role := range []archive.Role{archive.RoleAdmin, archive.RoleArchivist, archive.RoleInvestigator, archive.RoleReviewer} {
+		for _, role := range []archive.Role{archive.RoleAdmin, archive.RoleArchivist, archive.RolePublisher, archive.RoleInvestigator, archive.RoleReviewer} {
 			if policy.Could(policy.Subject{Agent: "ag", Role: role}, r.Action) && !policy.Could(policy.Subject{}, r.Action) {
 				least = string(role)
 			}
@@ -386,12 +386,13 @@ func TestMatrix(t *testing.T) {
 	archivist, archivistAccount := s.enter(t, "Archivist", archive.RoleArchivist, false)
 	reviewer, reviewerAccount := s.enter(t, "Reviewer", archive.RoleReviewer, false)
 	investigator, investigatorAccount := s.enter(t, "Investigator", archive.RoleInvestigator, false)
+	publisher, publisherAccount := s.enter(t, "Publisher", archive.RolePublisher, false)
 	people := []struct {
 		name    string
 		b       *browser
 		subject policy.Subject
 	}{
-		{"nobody", s.browser(), policy.Subject{}}, {"reviewer", reviewer, reviewerAccount.Subject()}, {"investigator", investigator, investigatorAccount.Subject()}, {"archivist", archivist, archivistAccount.Subject()}, {"admin", root, s.root.Subject()},
+		{"nobody", s.browser(), policy.Subject{}}, {"reviewer", reviewer, reviewerAccount.Subject()}, {"investigator", investigator, investigatorAccount.Subject()}, {"publisher", publisher, publisherAccount.Subject()}, {"archivist", archivist, archivistAccount.Subject()}, {"admin", root, s.root.Subject()},
 	}
 	probes := 0
 	for _, p := range people {
