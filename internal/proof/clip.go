@@ -428,7 +428,7 @@ func (s *Service) discard(ctx context.Context, id string, c vault.Commit, cause 
 // and the error is archive.ErrIntegrity: the caller must throw them away.
 func (s *Service) WriteClip(ctx context.Context, who policy.Subject, id string, w io.Writer) error {
 	fail := func(err error) error { return fmt.Errorf("write clip %s: %w", id, err) }
-	if err := releaser(who); err != nil {
+	if err := publisher(who); err != nil {
 		return fmt.Errorf("write clip: %w", err)
 	}
 	if err := archive.CheckID(archive.PrefixClip, id); err != nil {
