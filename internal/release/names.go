@@ -64,7 +64,13 @@ const apart = 4
 
 // names says whether a text gives a name: two of its words near each other in any order, its only word, or its surname alone.
 func names(name, text []word) bool {
-	name = slices.DeleteFunc(slices.Clone(name), func(w word) bool { return w.long < 3 })
+	var once []word // a word that a name has twice is no pair
+	for _, w := range name {
+		if w.long >= 3 && !slices.ContainsFunc(once, w.is) {
+			once = append(once, w)
+		}
+	}
+	name = once
 	if len(name) == 1 {
 		return slices.ContainsFunc(text, name[0].is)
 	}

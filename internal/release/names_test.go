@@ -32,6 +32,7 @@ func TestNamesAreFound(t *testing.T) {
 		{"Лис", "клички Лис", true},
 		{"Лис", "листя", false},
 		{"Анна-Мария Ковальчук", "Ковальчука", true},
+		{"the person by the wall", "the door was the only one", false}, // one word twice is no pair
 		{"", "anything", false},
 	} {
 		got := named([]string{x.text}, []Person{{Entity: "kn_1", Names: []string{x.name}}})
