@@ -84,7 +84,7 @@ bench: setup-bench build
 
 fault: setup-test build
 	ZAPIS_TEST_REQUIRE=1 ZAPIS_FAULT=full ZAPIS_TEST_THOROUGH=1 ZAPIS_MEDIA_MUTATIONS=$(MUTATIONS) $(GO) test -timeout 8h -v -count=1 \
-	  ./internal/faultfs ./internal/vault/vaulttest ./internal/store ./internal/knowledge/exchange ./internal/ingest ./internal/derive ./internal/media ./test/fault ./test/manipulate \
+	  ./internal/faultfs ./internal/vault/vaulttest ./internal/store ./internal/knowledge/exchange ./internal/redact ./internal/release ./internal/ingest ./internal/derive ./internal/media ./test/fault ./test/manipulate \
 	  -run 'Fault|Cut|Kill|Flip|Fail|Full|Broken|Power|LocalDisk|Memory|Flat|S3|Mutat'
 
 fuzz:
