@@ -69,3 +69,11 @@ var pairs = []pair{{0, 0}, {0, 1}, {1, 0}, {2, 0}, {1, 1}, {0, 2}, {1, 2}, {3, 0
 
 // pair is a region of what is looked for, and a layer of the index.
 type pair struct{ query, layer int }
+
+// within gives how many bits may differ, of the lowest frequencies and of all.
+func (p pair) within() (lowest, all int) {
+	if p == (pair{}) {
+		return lowWhole, foundWhole
+	}
+	return low, found
+}

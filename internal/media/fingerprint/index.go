@@ -24,6 +24,10 @@ const (
 	// found is how many of 256 bits may differ, and low how many of the 64 lowest frequencies, which is asked first.
 	found = 80
 	low   = 20
+	// What is laid over a picture (a logo, a line of text) changes the lowest frequencies most. Who does that rarely crops as well, so that
+	// one pair of regions is asked more widely; all of them would take twice as long.
+	foundWhole = 84
+	lowWhole   = 23
 )
 
 func runsOf(seconds []second) []Run {
@@ -394,11 +398,12 @@ func (x *Index) part(samples []sample, pairs []pair, lo, hi int) map[int32]*hit 
 		q, r := samples[i].hash[p.query], &x.rest[p.layer][at]
 		l := bits.OnesCount64(x.lowest[p.layer][at] ^ q[0])
 		owner := x.owner[at]
-		if l > low || owner < 0 {
+		lowest, all := p.within()
+		if l > lowest || owner < 0 {
 			return
 		}
 		d := l + bits.OnesCount64(r[0]^q[1]) + bits.OnesCount64(r[1]^q[2]) + bits.OnesCount64(r[2]^q[3])
-		if d > found {
+		if d > all {
 			return
 		}
 		h := out[owner]
@@ -416,6 +421,8 @@ func (x *Index) part(samples []sample, pairs []pair, lo, hi int) map[int32]*hit 
 		b := min(a+block, hi)
 		for n, p := range pairs {
 			lows := x.lowest[p.layer][a:b]
+			lowest, _ := p.within()
+			limit := lowest + 1
 			for i := 0; i < len(samples); i += 4 {
 				// The last four may overlap with those before: nothing is counted twice, since hits are a set.
 				four := min(i, max(len(samples)-4, 0))
@@ -424,7 +431,7 @@ func (x *Index) part(samples []sample, pairs []pair, lo, hi int) map[int32]*hit 
 				q2, q3 := samples[min(four+2, last)].hash[p.query][0], samples[min(four+3, last)].hash[p.query][0]
 				for j, w := range lows {
 					// Negative if one of the four is near enough.
-					if (bits.OnesCount64(w^q0)-low-1)|(bits.OnesCount64(w^q1)-low-1)|(bits.OnesCount64(w^q2)-low-1)|(bits.OnesCount64(w^q3)-low-1) < 0 {
+					if (bits.OnesCount64(w^q0)-limit)|(bits.OnesCount64(w^q1)-limit)|(bits.OnesCount64(w^q2)-limit)|(bits.OnesCount64(w^q3)-limit) < 0 {
 						for k := four; k <= min(four+3, last); k++ {
 							take(n, k, a+j)
 						}
