@@ -17,7 +17,7 @@ import (
 	"zapis/internal/job"
 	"zapis/internal/media"
 	"zapis/internal/media/detect"
-	"zapis/internal/media/mask"
+	"zapis/internal/media/detect/scan"
 	"zapis/internal/redact/gap"
 	"zapis/internal/redact/plan"
 	"zapis/internal/store"
@@ -358,28 +358,9 @@ func (s *Service) complete(ctx context.Context, a *attempt) error {
 }
 
 // watch shows every frame of a stretch to the detectors.
-func (s *Service) watch(ctx context.Context, tools Media, o *original, probe media.Probe, from, to int64, beat func(us int64)) (out detect.Result, err error) {
+func (s *Service) watch(ctx context.Context, tools Media, o *original, probe media.Probe, from, to int64, beat func(us int64)) (detect.Result, error) {
 	cut := media.Cut{Source: o, Probe: probe, From: time.Duration(from) * time.Microsecond, To: time.Duration(to) * time.Microsecond}
-	for _, whole := range []bool{false, true} {
-		var fo detect.FinderOptions
-		if s.o.Detectors != nil {
-			fo.Detectors = s.o.Detectors()
-		}
-		finder, err := detect.NewFinder(fo)
-		if err != nil {
-			return out, err
-		}
-		_, _, err = tools.RawFrames(ctx, cut, media.RawOptions{Gray: true, MaxHeight: detect.Size(o.item.Width, o.item.Height), Whole: whole}, func(_ int, us int64, p *mask.Picture) error {
-			finder.Frame(us, detect.Gray{W: p.W, H: p.H, Stride: p.StrideY, Pix: p.Y})
-			beat(us)
-			return ctx.Err()
-		})
-		out = finder.Finish()
-		if err == nil || whole || !errors.Is(err, media.ErrNarrow) {
-			return out, err
-		}
-	}
-	return out, err
+	return scan.Cut(ctx, tools, cut, scan.Options{Detectors: s.o.Detectors, Beat: beat})
 }
 
 // recipes are the detectors of some results, each once.

@@ -164,14 +164,18 @@ func (f Film) Measure(ctx context.Context, tools *media.Tools, to time.Duration)
 	if to <= 0 {
 		to = time.Duration(p.Duration*float64(time.Second)) + time.Second
 	}
-	var d detect.Detector = detect.NewMotion()
+	detectors := func() []detect.Detector { return []detect.Detector{detect.NewMotion()} }
 	if f.Kind == detect.KindFace {
-		if d, err = detect.NewFaces(); err != nil {
+		if _, err := detect.NewFaces(); err != nil {
 			return Score{}, err
+		}
+		detectors = func() []detect.Detector {
+			d, _ := detect.NewFaces() // it could be made a moment ago
+			return []detect.Detector{d}
 		}
 	}
 	begin := time.Now()
-	r, err := scan.Cut(ctx, tools, media.Cut{Source: src, Probe: p, To: to}, scan.Options{Detectors: []detect.Detector{d}})
+	r, err := scan.Cut(ctx, tools, media.Cut{Source: src, Probe: p, To: to}, scan.Options{Detectors: detectors})
 	if err != nil {
 		return Score{}, err
 	}

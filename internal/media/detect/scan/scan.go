@@ -17,13 +17,19 @@ import (
 
 // Options shape a scan.
 type Options struct {
-	Detectors []detect.Detector // default: as of detect.NewFinder
-	Beat      func(us int64)    // is called with the time of each frame
+	// Detectors makes detectors that have seen nothing yet, for each time that the stretch is decoded; default: as of detect.NewFinder.
+	Detectors func() []detect.Detector
+	Beat      func(us int64) // is called with the time of each frame
+}
+
+// Frames decodes the frames of a cut, as media.Tools does.
+type Frames interface {
+	RawFrames(ctx context.Context, cut media.Cut, o media.RawOptions, each func(n int, us int64, p *mask.Picture) error) (media.Report, []media.Range, error)
 }
 
 // Cut decodes a stretch of an original in the sandbox, small and grey, and gives its frames and what was found in them.
 // An original of which a part does not suffice is decoded whole.
-func Cut(ctx context.Context, tools *media.Tools, cut media.Cut, o Options) (detect.Result, error) {
+func Cut(ctx context.Context, tools Frames, cut media.Cut, o Options) (detect.Result, error) {
 	r, err := once(ctx, tools, cut, o, false)
 	if errors.Is(err, media.ErrNarrow) {
 		r, err = once(ctx, tools, cut, o, true)
@@ -31,8 +37,12 @@ func Cut(ctx context.Context, tools *media.Tools, cut media.Cut, o Options) (det
 	return r, err
 }
 
-func once(ctx context.Context, tools *media.Tools, cut media.Cut, o Options, whole bool) (detect.Result, error) {
-	f, err := detect.NewFinder(detect.FinderOptions{Detectors: o.Detectors})
+func once(ctx context.Context, tools Frames, cut media.Cut, o Options, whole bool) (detect.Result, error) {
+	var fo detect.FinderOptions
+	if o.Detectors != nil {
+		fo.Detectors = o.Detectors()
+	}
+	f, err := detect.NewFinder(fo)
 	if err != nil {
 		return detect.Result{}, err
 	}
@@ -48,7 +58,7 @@ func once(ctx context.Context, tools *media.Tools, cut media.Cut, o Options, who
 		if o.Beat != nil {
 			o.Beat(us)
 		}
-		return nil
+		return ctx.Err()
 	})
 	r := f.Finish()
 	if err != nil {
