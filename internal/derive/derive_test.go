@@ -489,7 +489,7 @@ func TestBytesThatDoNotArriveAreTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer task.close(t.Context())
-	task.source.r = failing{lost}
+	task.source.Original = vault.NewOriginal(failing{task.reader, lost})
 	if _, err := s.makeQuick(t.Context(), &attempt{ref: job.Job[job.Quick]{ID: 1}, n: 1}, task); err == nil {
 		t.Error("accepted")
 	}
@@ -511,7 +511,10 @@ func TestBytesThatDoNotArriveAreTriedAgain(t *testing.T) {
 	}
 }
 
-type failing struct{ err error }
+type failing struct {
+	*vault.Reader
+	err error
+}
 
 func (f failing) ReadAt([]byte, int64) (int, error) { return 0, f.err }
 

@@ -67,7 +67,7 @@ func (s *Service) fingerprintOf(ctx context.Context, a *attempt, t *task, proxy 
 			return nil, err
 		}
 		defer r.Close()
-		src, from = &source{r: r, n: r.Size()}, "proxy"
+		src, from = &source{vault.NewOriginal(r)}, "proxy"
 	}
 	p, err := s.o.Media.Probe(ctx, src)
 	if err != nil {

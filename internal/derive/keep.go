@@ -188,19 +188,11 @@ func (s *Service) isThere(ctx context.Context, d archive.Derivative) (there bool
 	return there, err
 }
 
-// discard takes sealed bytes away that the catalogue will never name: the sums first, then the envelope with the keys,
-// then the blobs, so that no file ever names one that is gone. Nobody but this attempt knows of them.
+// discard takes sealed bytes away that the catalogue will never name. Nobody but this attempt knows of them.
 func (s *Service) discard(ctx context.Context, c vault.Commit) {
 	ctx = context.WithoutCancel(ctx)
-	names := []string{vault.SumsName(c.Envelope), vault.EnvelopeName(c.Envelope)}
-	for _, b := range c.Blobs {
-		names = append(names, vault.BlobName(b.Name))
-	}
-	for _, name := range names {
-		if err := s.o.Vault.Backend().Remove(ctx, name); err != nil {
-			s.o.Logger.WarnContext(ctx, "sealed bytes without an owner stay in the vault", slog.String("envelope", c.Envelope), slog.Any("error", err))
-			return
-		}
+	if err := s.o.Vault.Discard(ctx, c); err != nil {
+		s.o.Logger.WarnContext(ctx, "sealed bytes without an owner stay in the vault", slog.String("envelope", c.Envelope), slog.Any("error", err))
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 
 	"zapis/internal/archive"
 	"zapis/internal/store"
@@ -19,41 +17,18 @@ var (
 	errRefused = errors.New("item is quarantined or erased")
 )
 
-// source is an original as the programs get it. It remembers the first error of the vault, so that bytes that could not
-// be read are never mistaken for damaged material.
-type source struct {
-	r  io.ReaderAt
-	n  int64
-	mu sync.Mutex
-	e  error
-}
+// source is an original as the programs get it.
+type source struct{ *vault.Original }
 
-// Size is the length of the original in bytes.
-func (s *source) Size() int64 { return s.n }
-
-// ReadAt reads opened, authenticated bytes.
-func (s *source) ReadAt(p []byte, at int64) (int, error) {
-	n, err := s.r.ReadAt(p, at)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.mu.Lock()
-		if s.e == nil {
-			s.e = err
-		}
-		s.mu.Unlock()
-	}
-	return n, err
-}
-
+// problem is what went wrong in the vault, and not in the material; being told to stop is neither.
 func (s *source) problem() error {
 	if s == nil {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if errors.Is(s.e, context.Canceled) || errors.Is(s.e, context.DeadlineExceeded) {
-		return nil
+	if err := s.Problem(); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
-	return s.e
+	return nil
 }
 
 // task is one item being worked on.
@@ -124,10 +99,10 @@ func (s *Service) open(ctx context.Context, p pass, id string) (*task, error) {
 		}
 		return t, fmt.Errorf("open object %s: %w", t.item.Object.Object, err)
 	}
-	t.source = &source{r: t.reader, n: t.reader.Size()}
-	if t.source.n != t.item.Size {
+	t.source = &source{vault.NewOriginal(t.reader)}
+	if t.source.Size() != t.item.Size {
 		t.close(ctx)
-		return t, fmt.Errorf("open object %s: %d bytes where the catalogue says %d: %w", t.item.Object.Object, t.source.n, t.item.Size, archive.ErrIntegrity)
+		return t, fmt.Errorf("open object %s: %d bytes where the catalogue says %d: %w", t.item.Object.Object, t.source.Size(), t.item.Size, archive.ErrIntegrity)
 	}
 	t.batch = s.o.Vault.Begin(ctx)
 	return t, nil

@@ -10,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"zapis/internal/archive"
@@ -248,44 +247,14 @@ func chooseScope(ctx context.Context, tx *store.Tx, id string, sources []*source
 	return store.Statement{}, archive.Explain(fmt.Errorf("%w: no scope contains all items of the clip", ErrUnsealed), "No stated scope contains all items of the clip.", "State one first: zapis scope publish")
 }
 
-// original is an item opened in the vault. It remembers the first error of the vault, so that bytes that could not be read
-// are never mistaken for damaged material.
-type original struct {
-	r *vault.Reader
-	n int64
-
-	mu  sync.Mutex
-	err error
-}
-
-// Size is the length of the original in bytes.
-func (o *original) Size() int64 { return o.n }
-
-// ReadAt reads opened, authenticated bytes.
-func (o *original) ReadAt(p []byte, at int64) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n, err := o.r.ReadAt(p, at)
-	if err != nil && !errors.Is(err, io.EOF) && o.err == nil {
-		o.err = err
-	}
-	return n, err
-}
-
-func (o *original) problem() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.err
-}
-
 // render makes the clip and seals it into a batch, which the caller commits or aborts.
 func (s *Service) render(ctx context.Context, tools Media, sources []*source, of []int, r MakeClip) (_ vault.Object, made media.Clip, batch *vault.Batch, err error) {
 	probes := make([]media.Probe, len(sources))
-	originals := make([]*original, len(r.Cuts))
+	originals := make([]*vault.Original, len(r.Cuts))
 	defer func() {
 		for _, o := range originals {
 			if o != nil {
-				_ = o.r.Close() // nothing was written through it
+				_ = o.Close() // nothing was written through it
 			}
 		}
 	}()
@@ -297,9 +266,9 @@ func (s *Service) render(ctx context.Context, tools Media, sources []*source, of
 		if err != nil {
 			return vault.Object{}, made, nil, fmt.Errorf("open original of %s: %w", it.ID, err)
 		}
-		o := &original{r: rd, n: rd.Size()}
+		o := vault.NewOriginal(rd)
 		originals[i] = o
-		if o.n != it.Size {
+		if o.Size() != it.Size {
 			return vault.Object{}, made, nil, fmt.Errorf("open original of %s: %w: another size", it.ID, archive.ErrIntegrity)
 		}
 		if !probed[of[i]] {
@@ -326,7 +295,7 @@ func (s *Service) render(ctx context.Context, tools Media, sources []*source, of
 		s.o.Logger.InfoContext(ctx, "clip is rendered from whole originals", slog.Int("cuts", len(cuts)))
 	}
 	for i, o := range originals {
-		if broken := o.problem(); broken != nil && ctx.Err() == nil {
+		if broken := o.Problem(); broken != nil && ctx.Err() == nil {
 			err = errors.Join(fmt.Errorf("read original of %s: %w", sources[of[i]].item.ID, broken), err)
 		}
 	}
@@ -412,15 +381,8 @@ func (s *Service) discard(ctx context.Context, id string, c vault.Commit, cause 
 	if !errors.Is(err, archive.ErrNotFound) {
 		return
 	}
-	names := []string{vault.SumsName(c.Envelope), vault.EnvelopeName(c.Envelope)}
-	for _, b := range c.Blobs {
-		names = append(names, vault.BlobName(b.Name))
-	}
-	for _, name := range names {
-		if err := s.o.Vault.Backend().Remove(ctx, name); err != nil {
-			s.o.Logger.WarnContext(ctx, "sealed bytes without an owner stay in the vault", slog.String("envelope", c.Envelope), slog.Any("error", err))
-			return
-		}
+	if err := s.o.Vault.Discard(ctx, c); err != nil {
+		s.o.Logger.WarnContext(ctx, "sealed bytes without an owner stay in the vault", slog.String("envelope", c.Envelope), slog.Any("error", err))
 	}
 }
 

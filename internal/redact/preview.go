@@ -68,7 +68,7 @@ func (s *Service) Preview(ctx context.Context, who policy.Subject, id string, ve
 	if err != nil {
 		return fail(err)
 	}
-	o := &original{item: h.items[source], r: r}
+	o := &original{Original: vault.NewOriginal(r), item: h.items[source]}
 	defer r.Close()
 	probe, err := tools.Probe(ctx, o)
 	if err != nil {

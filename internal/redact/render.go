@@ -576,15 +576,8 @@ func (s *Service) discard(ctx context.Context, commits []vault.Commit, cause err
 		return
 	}
 	for _, c := range commits {
-		names := []string{vault.SumsName(c.Envelope), vault.EnvelopeName(c.Envelope)}
-		for _, b := range c.Blobs {
-			names = append(names, vault.BlobName(b.Name))
-		}
-		for _, name := range names {
-			if err := s.o.Vault.Backend().Remove(ctx, name); err != nil {
-				s.o.Logger.WarnContext(ctx, "sealed bytes without an owner stay in the vault", slog.String("envelope", c.Envelope), slog.Any("error", err))
-				break
-			}
+		if err := s.o.Vault.Discard(ctx, c); err != nil {
+			s.o.Logger.WarnContext(ctx, "sealed bytes without an owner stay in the vault", slog.String("envelope", c.Envelope), slog.Any("error", err))
 		}
 	}
 }

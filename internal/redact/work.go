@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"zapis/internal/archive"
@@ -38,36 +36,10 @@ const (
 	ReasonFailed     = "failed"      // it went wrong as often as is tried
 )
 
-// original is an item opened in the vault. It remembers the first error of the vault, so that bytes that could not be read
-// are never mistaken for damaged material.
+// original is an item opened in the vault.
 type original struct {
+	*vault.Original
 	item archive.Item
-	r    *vault.Reader
-
-	mu  sync.Mutex
-	err error
-}
-
-// Size is the length of the original in bytes.
-func (o *original) Size() int64 { return o.r.Size() }
-
-// ReadAt reads opened, authenticated bytes.
-func (o *original) ReadAt(p []byte, at int64) (int, error) {
-	n, err := o.r.ReadAt(p, at)
-	if err != nil && !errors.Is(err, io.EOF) {
-		o.mu.Lock()
-		if o.err == nil {
-			o.err = err
-		}
-		o.mu.Unlock()
-	}
-	return n, err
-}
-
-func (o *original) problem() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.err
 }
 
 // opened are the originals of the sources of a plan.
@@ -79,7 +51,7 @@ type opened struct {
 func (o *opened) close() {
 	for _, x := range o.of {
 		if x != nil {
-			_ = x.r.Close() // nothing was written through it
+			_ = x.Close() // nothing was written through it
 		}
 	}
 }
@@ -90,7 +62,7 @@ func (o *opened) problem() error {
 		if x == nil {
 			continue
 		}
-		if err := x.problem(); err != nil {
+		if err := x.Problem(); err != nil {
 			return fmt.Errorf("read original of %s: %w", x.item.ID, err)
 		}
 	}
@@ -117,7 +89,7 @@ func (s *Service) openSources(ctx context.Context, tools Media, p plan.Plan, ite
 		if err != nil {
 			return out, fmt.Errorf("open original of %s: %w", it.ID, err)
 		}
-		o := &original{item: it, r: r}
+		o := &original{Original: vault.NewOriginal(r), item: it}
 		out.of[c.Source] = o
 		if r.Size() != it.Size {
 			return out, fmt.Errorf("open original of %s: %w: another size", it.ID, archive.ErrIntegrity)

@@ -82,3 +82,19 @@ func (v *Vault) RemoveLeftovers(ctx context.Context, before string, known func(b
 	}
 	return n, bytes, nil
 }
+
+// Discard removes what a commit put into the vault and no catalogue will ever name: the sums first, then the envelope with the keys, then the
+// blobs, so that no file ever names one that is gone. The caller makes sure that nobody else knows of it. At the first error it stops; what is left
+// are leftovers.
+func (v *Vault) Discard(ctx context.Context, c Commit) error {
+	names := []string{SumsName(c.Envelope), EnvelopeName(c.Envelope)}
+	for _, b := range c.Blobs {
+		names = append(names, BlobName(b.Name))
+	}
+	for _, name := range names {
+		if err := v.b.Remove(ctx, name); err != nil {
+			return fmt.Errorf("discard commit: %w", err)
+		}
+	}
+	return nil
+}
