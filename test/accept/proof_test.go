@@ -372,23 +372,27 @@ func descendants(pid int) map[int]string {
 			if err != nil {
 				continue
 			}
-			out[child] = startOf(child)
+			if start := startOf(child); start != gone { // it may have ended between the two looks
+				out[child] = start
+			}
 			maps.Copy(out, descendants(child))
 		}
 	}
 	return out
 }
 
-// startOf gives the start time of a process, empty when it is gone or only waits to be reaped.
+const gone = "-"
+
+// startOf gives the start time of a process, gone when it has ended or only waits to be reaped.
 func startOf(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return "-"
+		return gone
 	}
 	_, rest, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(rest)
 	if len(fields) < 20 || fields[0] == "Z" {
-		return "-"
+		return gone
 	}
 	return fields[19]
 }
