@@ -19,6 +19,12 @@ describe('frames', () => {
     expect([0, 1, 2, 3].map((n) => f.source(n, 25, 1))).toEqual([0, 1, 3, 3]);
     expect([0, 1, 2, 3].map((i) => f.working(i, 25, 1))).toEqual([0, 1, 2, 2]);
   });
+  it('knows which frames nobody sees apart from one that is shown', () => {
+    // 25 a second shows frames 0, 1 and 3: 2 and 3 are at one time
+    expect([0, 1, 2, 3].map((n) => f.around(n, 25, 1))).toEqual([[0, 0], [1, 2], [2, 3], [3, 3]]);
+    // five a second of the same: everything is in the first
+    expect(f.around(0, 5, 1)).toEqual([0, 3]);
+  });
   it('reads long distances', () => {
     // one frame a day at 1/90000 s: 7,776,000,000 ticks
     const b = [0x00, 0x01, 0x90, 0xbf, 0x05, 0x00, 0x00, 0x02, 0x00];

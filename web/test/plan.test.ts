@@ -61,6 +61,35 @@ describe('changing', () => {
     expect(op.boxAt(t, 2000)).toEqual([200_000, 100_000, 200_000, 300_000]);
     expect(op.boxAt(t, 2001)).toBeNull();
   });
+  it('covers the frames that nobody sees before a mask begins and after it ends', () => {
+    const at = (t: op.Track) => t.keys.map((k) => [k.at_us, k.off]);
+    let t = op.setBox(track([]), 1000, a, 700);
+    expect(at(t)).toEqual([[700, false], [1000, false]]);
+    t = op.setBox(t, 1000, b, 700); // moved again in the same picture: both ends of it move
+    expect(at(t)).toEqual([[700, false], [1000, false]]);
+    expect(op.boxAt(t, 700)).toEqual(b);
+    t = op.setBox(t, 2000, a, 1700); // it was there before: it comes from where it was
+    expect(at(t)).toEqual([[700, false], [1000, false], [2000, false]]);
+    t = op.setBox(op.away({ ...t, until_end: true }, 3000), 5000, b, 4700); // it comes back
+    expect(at(t)).toEqual([[700, false], [1000, false], [2000, false], [3000, true], [4700, false], [5000, false]]);
+    t = op.endAt({ ...t, until_end: true }, 5000, 5300);
+    expect(t.keys.at(-1)).toEqual({ at_us: 5300, box: b, off: false });
+    expect([op.boxAt(t, 5300), op.boxAt(t, 5301), t.until_end]).toEqual([b, null, false]);
+  });
+  it('holds a mask until the end, and no mask that has gone', () => {
+    expect(op.hold(track([[0, a]])).until_end).toBe(true);
+    expect(op.hold(op.hold(track([[0, a]]))).until_end).toBe(false);
+    expect(op.hold(track([[0, a], [9, a, true]])).until_end).toBe(false);
+  });
+  it('takes proposed tracks, each once and no more than there is room for', () => {
+    const p = plan([track([[0, a]], { id: 'tr_1' })]);
+    const q = op.take(p, [track([[5, b]], { id: 'tr_2', origin: 'face/1' }), track([[0, a]], { id: 'tr_1' }), track([[5, b]], { id: 'tr_2' }), track([[5, b]], { id: 'tr_3', source: 1 })]);
+    expect(q.tracks.map((t) => t.id)).toEqual(['tr_1', 'tr_2']);
+    expect(q.tracks[1]!.origin).toBe('face/1');
+    expect(op.take(q, q.tracks)).toBe(q);
+    const full = plan(Array.from({ length: op.most }, (_, i) => track([[0, a]], { id: `tr_f${i}` })));
+    expect(op.take(full, [track([[0, a]], { id: 'tr_x' })])).toBe(full);
+  });
   it('keeps boxes in the picture, whichever edge is pulled', () => {
     for (const grip of ['move', 'n', 's', 'e', 'w', 'ne', 'nw', 'se', 'sw'] as const) {
       for (const [dx, dy] of [[2e6, 2e6], [-2e6, -2e6], [12_345, -6789]] as const) {
@@ -94,6 +123,9 @@ describe('changing', () => {
     const q = op.withTrack(p, 0, (t) => op.setBox(t, 500, b));
     expect(JSON.stringify(p)).toBe(before);
     expect(op.same(p, q)).toBe(false);
+    expect(op.same(p, JSON.parse(before) as op.Plan)).toBe(true);
+    expect(op.same(p, { ...p, sound: { ...p.sound, mode: 'keep' } })).toBe(false);
+    expect(op.same(p, { ...p, tracks: [] })).toBe(false);
   });
 });
 
@@ -102,14 +134,25 @@ describe('going about', () => {
     const p = plan([track([[1_000_000, a], [3_000_000, b]])], { sound: { mode: 'keep', spans: [{ source: 0, from_us: 2_000_000, to_us: 2_500_000, do: 'tone', reason: 'name', protects: '' }] } });
     const m = op.marks(p, 0, [4_000_000]);
     expect(m).toEqual([0, 1_000_000, 2_000_000, 2_500_000, 3_000_000, 4_000_000, 10_000_000]);
-    expect(op.step(m, 1_000_000, 1, 20_000)).toBe(2_000_000);
-    expect(op.step(m, 1_010_000, -1, 20_000)).toBe(0);
-    expect(op.step(m, 10_000_000, 1, 20_000)).toBeNull();
+    const on = (us: number) => Math.floor((us * 25) / 1e6);
+    expect(op.step(m, 25, 1, on)).toBe(2_000_000);
+    expect(op.step(m, 25, -1, on)).toBe(0);
+    expect(op.step(m, 250, 1, on)).toBeNull();
+    expect(op.step(m, 0, -1, on)).toBeNull();
     expect(op.middle(p.tracks[0]!, 1_500_000)).toBe(2_000_000);
     expect(op.middle(p.tracks[0]!, 9_000_000)).toBe(2_000_000);
     expect(op.middle(p.tracks[0]!, 0)).toBeNull();
     expect(op.inCuts(p, 0, 10_000_000)).toBe(false);
     expect(op.inCuts(p, 1, 5)).toBe(false);
+  });
+  it('never stands still at a mark that lies late in its frame', () => {
+    const on = (us: number) => Math.floor((us * 30) / 1_001_000); // 29.97 a second: 3 s is at nine tenths of the 90th frame
+    const list = [0, 3_000_000, 3_001_000, 9_000_000];
+    const there: (number | null)[] = [];
+    for (let at = 0, i = 0; i < 4; i++) { const us = op.step(list, at, 1, on); there.push(us); if (us !== null) at = on(us); }
+    expect(there).toEqual([3_000_000, 9_000_000, null, null]);
+    expect(op.step(list, on(9_000_000), -1, on)).toBe(3_001_000);
+    expect(op.step(list, on(3_001_000), -1, on)).toBe(0);
   });
   it('reads and writes times', () => {
     expect(op.micros('12.5')).toBe(12_500_000);

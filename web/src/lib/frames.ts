@@ -76,6 +76,13 @@ export class Frames {
     return this.#last((t) => scale(t, up, down) <= n);
   }
 
+  // around gives the frames that nobody sees apart from those that frame n of a working copy shows: from the one after what the frame before
+  // it shows to the one before what the next one shows. Where a working copy has fewer frames than the original, some are never shown.
+  around(n: number, num: number, den: number): [first: number, last: number] {
+    const at = this.source(n, num, den);
+    return [n > 0 ? Math.min(at, this.source(n - 1, num, den) + 1) : 0, Math.max(at, this.source(n + 1, num, den) - 1)];
+  }
+
   // working is the first frame of a working copy that shows frame i, or, where it has fewer, its successor.
   working(i: number, num: number, den: number): number {
     if (!this.ticks.length || i <= 0) return 0;

@@ -3,7 +3,7 @@ import { get, post, Refused } from '../lib/api';
 import { Frames } from '../lib/frames';
 import * as op from './plan';
 import type { Box, Cut, Plan, Shown, Span, Track } from './plan';
-import { type Blocker, boot as maybe, type Check, type Proposals, type Source, type Version } from './words';
+import { type Blocker, boot as maybe, type Check, type Proposal, type Proposals, type Source, type Version, words as w } from './words';
 
 const boot = maybe!;
 
@@ -40,8 +40,12 @@ class Desk {
   conflict = $state.raw<Conflict | null>(null);
   check = $state.raw<Check | null>(null);
   proposals = $state.raw<Proposals | null>(null);
+  asked = $state(false); // the server has said what it knows of check and proposals
   names = $state.raw<Record<string, string>>(boot.names);
+  // When the picture is shown that the player shows, and from when to when the frames are that nobody sees apart from it.
   nowUS = $state(0);
+  sinceUS = $state(0);
+  untilUS = $state(0);
   frames = $state.raw<(Frames | null)[]>(boot.sources.map(() => null));
   canUndo = $state(false);
   canRedo = $state(false);
@@ -62,13 +66,20 @@ class Desk {
   get cut(): Cut | null { return this.chosen?.kind === 'cut' ? (this.plan.cuts[this.chosen.i] ?? null) : null; }
   get span(): Span | null { return this.chosen?.kind === 'span' ? (this.plan.sound.spans[this.chosen.i] ?? null) : null; }
   readonly dirty = $derived(!op.same(this.plan, this.kept));
-  // Half a frame: what is that near a mark is at it.
-  get slack(): number { return op.million / (boot.sources[this.source]!.fps || 25) / 2; }
   get marks(): number[] {
     const open = this.open.filter((b) => b.source === this.source).map((b) => b.at_us);
     return op.marks(this.plan, this.source, open);
   }
-  get open(): Blocker[] { return this.check?.state === 'done' ? this.check.blockers.filter((b) => !b.dismissed) : []; }
+  // What a check found stands for the version that it walked and for no other.
+  get open(): Blocker[] { return this.check?.state === 'done' && this.check.version === this.base ? this.check.blockers.filter((b) => !b.dismissed) : []; }
+  // What is proposed and not in the plan yet.
+  get offered(): Proposal[] {
+    const known = new Set(this.plan.tracks.map((t) => t.id));
+    return (this.proposals?.list ?? []).filter((x) => !known.has(x.track.id) && boot.sources[x.track.source] !== undefined);
+  }
+
+  // say tells those who listen. The same words twice would not be heard the second time.
+  say(text: string): void { this.said = this.said === text ? `${text}\u00a0` : text; }
 
   // ---- changes
 
@@ -81,32 +92,48 @@ class Desk {
     if (this.#done.length > 500) this.#done.shift();
     this.#joined = joined;
     this.#undone = [];
+    const t = this.track;
     this.plan = next;
+    if (t && this.track?.id !== t.id) { // others before it went, or it did
+      const i = next.tracks.findIndex((x) => x.id === t.id);
+      this.chosen = i < 0 ? null : { kind: 'track', i };
+    }
     this.problems = [];
+    if (this.trouble === 'refused') this.trouble = ''; // it was another plan that was refused
     this.#count();
   }
   settle(): void { this.#joined = ''; } // the movement is over
-  undo(): void { this.#turn(this.#done, this.#undone); }
-  redo(): void { this.#turn(this.#undone, this.#done); }
-  #turn(from: Step[], to: Step[]): void {
+  undo(): void { if (this.#turn(this.#done, this.#undone)) this.say(w.t('plan.said_undone')); }
+  redo(): void { if (this.#turn(this.#undone, this.#done)) this.say(w.t('plan.said_redone')); }
+  #turn(from: Step[], to: Step[]): boolean {
     const s = from.pop();
-    if (!s) return;
+    if (!s) return false;
     to.push({ plan: this.plan, chosen: this.chosen });
     this.plan = s.plan;
-    this.chosen = s.chosen && this.#there(s.chosen) ? s.chosen : null;
+    this.chosen = this.#about(s.chosen)?.source === this.source ? s.chosen : null;
     this.#joined = '';
     this.#count();
+    return true;
   }
-  #there(c: NonNullable<Chosen>): boolean { return c.i < (c.kind === 'track' ? this.plan.tracks : c.kind === 'cut' ? this.plan.cuts : this.plan.sound.spans).length; }
+  #about(c: Chosen): Track | Cut | Span | null { return c ? ((c.kind === 'track' ? this.plan.tracks : c.kind === 'cut' ? this.plan.cuts : this.plan.sound.spans)[c.i] ?? null) : null; }
   #count(): void { this.canUndo = this.#done.length > 0; this.canRedo = this.#undone.length > 0; }
 
   // choose takes a mask, a cut or a span to work on, and shows the recording it is about.
   choose(c: Chosen): void {
-    if (c && !this.#there(c)) return;
+    const about = this.#about(c);
+    if (c && !about) return;
     this.chosen = c;
     this.#joined = '';
-    const about = c?.kind === 'track' ? this.plan.tracks[c.i] : c?.kind === 'cut' ? this.plan.cuts[c.i] : c ? this.plan.sound.spans[c.i] : null;
-    if (about && about.source !== this.source) this.source = about.source;
+    if (about) this.source = about.source;
+  }
+
+  // turnTo shows another recording. What was chosen of this one must not be changed at a moment of that one.
+  turnTo(source: number): void {
+    if (source === this.source || !boot.sources[source]) return;
+    this.source = source;
+    this.chosen = null;
+    this.drawing = false;
+    this.#joined = '';
   }
 
   // ---- masks
@@ -115,15 +142,24 @@ class Desk {
   box(b: Box, joined = ''): void {
     const c = this.chosen;
     if (c?.kind !== 'track') return;
-    const us = this.nowUS;
-    this.edit((p) => op.withTrack(p, c.i, (t) => op.setBox(t, us, b)), joined);
+    const us = this.nowUS, since = this.sinceUS;
+    this.edit((p) => op.withTrack(p, c.i, (t) => op.setBox(t, us, b, since)), joined);
   }
-  add(b: Box): void {
-    if (!this.may || this.plan.tracks.length >= 2000) return;
+  // add makes a mask and chooses it. false: there can be no more, and nothing else is to be moved in its stead.
+  add(b: Box): boolean {
+    if (!this.may) return false;
+    if (this.plan.tracks.length >= op.most) { this.say(w.t('plan.said_full')); return false; }
     const hide = this.plan.picture.hide;
-    const t: Track = { id: op.newTrackID(), source: this.source, kind: 'solid', reveal: hide, reason: hide ? 'other' : 'face', protects: '', keys: [{ at_us: this.nowUS, box: op.held(b), off: false }], until_end: true, origin: '' };
+    const empty: Track = { id: op.newTrackID(), source: this.source, kind: 'solid', reveal: hide, reason: hide ? 'other' : 'face', protects: '', keys: [], until_end: true, origin: '' };
+    const t = op.setBox(empty, this.nowUS, b, this.sinceUS);
     this.edit((p) => ({ ...p, tracks: [...p.tracks, t] }), `draw ${t.id}`);
     this.chosen = { kind: 'track', i: this.plan.tracks.length - 1 };
+    return true;
+  }
+  // endHere lets the chosen mask end with the picture that is shown.
+  endHere(): void {
+    const us = this.nowUS, until = this.untilUS;
+    this.change((t) => op.endAt(t, us, until));
   }
   change(f: (t: Track) => Track, joined = ''): void {
     const c = this.chosen;
@@ -135,23 +171,27 @@ class Desk {
     const next = op.dropKey(t, i);
     if (next) this.change(() => next); else this.remove();
   }
-  remove(): void { // what is chosen
+  // remove takes out what is chosen. A plan keeps its last cut.
+  remove(): void {
     const c = this.chosen;
-    if (!c) return;
+    if (!c || !this.may || (c.kind === 'cut' && this.plan.cuts.length < 2)) return;
     const without = <T>(list: T[]): T[] => list.filter((_, i) => i !== c.i);
     if (c.kind === 'track') this.edit((p) => ({ ...p, tracks: without(p.tracks) }));
-    else if (c.kind === 'cut') { if (this.plan.cuts.length < 2) return; this.edit((p) => ({ ...p, cuts: without(p.cuts) })); }
+    else if (c.kind === 'cut') this.edit((p) => ({ ...p, cuts: without(p.cuts) }));
     else this.edit((p) => ({ ...p, sound: { ...p.sound, spans: without(p.sound.spans) } }));
     this.chosen = null;
+    this.say(w.t('plan.said_removed'));
   }
 
   // ---- cuts and sound
 
-  // frame is how long one lasts, so that an edge moves by one.
-  nearby(us: number, by: number): number {
+  // nearby is the beginning of the frame before or after a time, which may be the end of the recording.
+  nearby(us: number, by: 1 | -1): number {
     const f = this.frames[this.source];
     if (!f?.count) return us + Math.round((by * op.million) / (this.facts.fps || 25));
-    return f.time(Math.min(f.count - 1, Math.max(0, f.at(us) + by)));
+    const i = f.at(us), at = f.time(i);
+    if (by < 0) return at < us ? at : f.time(i - 1);
+    return i + 1 < f.count ? f.time(i + 1) : Math.max(us, this.end);
   }
   setEdge(edge: 'from' | 'to', us: number, joined = ''): void {
     this.edge = edge;
@@ -161,6 +201,7 @@ class Desk {
   }
   // inOut sets an edge of the chosen cut or span to this moment; without one it takes the cut that is here, or the first.
   inOut(edge: 'from' | 'to'): void {
+    if (!this.may) return;
     if (this.chosen?.kind !== 'cut' && this.chosen?.kind !== 'span') {
       const here = this.plan.cuts.findIndex((c) => c.source === this.source && c.from_us <= this.nowUS && this.nowUS < c.to_us);
       const any = here >= 0 ? here : this.plan.cuts.findIndex((c) => c.source === this.source);
@@ -169,15 +210,15 @@ class Desk {
     }
     this.setEdge(edge, this.nowUS);
   }
-  nudge(by: number): void {
+  nudge(by: 1 | -1): void {
     const c = this.cut ?? this.span;
-    if (!c) return;
+    if (!c || !this.may) return;
     const us = this.nearby(this.edge === 'from' ? c.from_us : c.to_us, by);
     this.setEdge(this.edge, us, `nudge ${this.edge}`);
     this.show(us);
   }
   addCut(from_us: number, to_us: number): void {
-    if (this.plan.cuts.length >= 32 || to_us - from_us < 1000) return;
+    if (!this.may || this.plan.cuts.length >= 32 || to_us - from_us < 1000) return;
     this.edit((p) => ({ ...p, cuts: [...p.cuts, { source: this.source, from_us, to_us }] }));
     this.chosen = { kind: 'cut', i: this.plan.cuts.length - 1 };
   }
@@ -189,7 +230,7 @@ class Desk {
     this.chosen = { kind: 'cut', i: to };
   }
   addSpan(from_us: number, to_us: number, reason = 'name'): void {
-    if (this.plan.sound.spans.length >= 2000) return;
+    if (!this.may || this.plan.sound.spans.length >= 2000) return;
     const s: Span = { source: this.source, from_us, to_us: Math.max(to_us, from_us + 1000), do: 'mute', reason, protects: '' };
     this.edit((p) => ({ ...p, sound: { ...p.sound, spans: [...p.sound.spans, s].sort((a, b) => a.source - b.source || a.from_us - b.from_us || a.to_us - b.to_us) } }));
     this.chosen = { kind: 'span', i: this.plan.sound.spans.indexOf(s) };
@@ -202,7 +243,7 @@ class Desk {
   // ---- the server
 
   #failed(status: number): void {
-    this.trouble = status === 401 ? 'signin' : status === 404 ? 'gone' : status === 400 || status === 413 ? 'refused' : 'offline';
+    this.trouble = status === 401 ? 'signin' : status === 403 || status === 404 ? 'gone' : status >= 400 && status < 500 && status !== 429 ? 'refused' : 'offline';
   }
 
   // save sends the plan as the next version after the one it was made from. Nothing is overwritten: if somebody was faster, it says who.
@@ -221,10 +262,11 @@ class Desk {
         this.kept = sent;
         this.check = null;
         this.proposals = null;
+        this.asked = false;
         void this.look();
         return true;
       }
-      if (status === 409 && body) this.conflict = body;
+      if (status === 409 && body?.head) this.conflict = body;
       else { this.#failed(status); this.problems = body?.problems ?? []; }
     } catch { this.trouble = 'offline'; } finally { this.saving = false; }
     return false;
@@ -239,25 +281,39 @@ class Desk {
     } catch (e) { this.#failed(e instanceof Refused ? e.status : 0); return false; }
   }
 
-  // look asks how far check and proposals are, and again while they go on.
+  // look asks how far check and proposals are, and again while they go on, or while the server does not answer.
   async look(): Promise<void> {
     const mine = ++this.#asking;
+    let again = 0; // ms
     try {
       const a = await get<{ check: Check | null; proposals: Proposals | null }>(`/api/plans/${boot.id}/state`);
       if (mine !== this.#asking) return;
+      const going = this.check?.state === 'asked';
+      this.asked = true;
       this.check = a.check;
       this.proposals = a.proposals;
-      if (a.check?.state === 'asked' || a.proposals?.state === 'asked') setTimeout(() => { if (mine === this.#asking) void this.look(); }, 1500);
-    } catch (e) { if (e instanceof Refused) this.#failed(e.status); }
+      if (going && a.check?.state === 'done') {
+        const n = this.open.filter((b) => b.grave).length;
+        this.say(n ? w.t('plan.blockers_n', { n }) : w.t('plan.no_blockers'));
+      }
+      if (a.check?.state === 'asked' || a.proposals?.state === 'asked') again = 1500;
+    } catch (e) {
+      if (mine !== this.#asking) return;
+      const status = e instanceof Refused ? e.status : 0;
+      if (status >= 400 && status < 500 && status !== 429) this.#failed(status);
+      else again = 5000;
+    }
+    if (again) setTimeout(() => { if (mine === this.#asking) void this.look(); }, again);
   }
   stop(): void { this.#asking++; }
 
-  // take puts a proposal into the plan, or all of them. It is a change like any other: it can be taken back, and is not kept before it is saved.
-  take(ids: string[]): void {
-    const list = (this.proposals?.list ?? []).filter((x) => ids.includes(x.id) && !this.plan.tracks.some((t) => t.id === x.track.id));
-    if (!list.length) return;
-    this.edit((p) => ({ ...p, tracks: [...p.tracks, ...list.map((x) => x.track)].slice(0, 2000) }));
-    this.choose({ kind: 'track', i: this.plan.tracks.length - 1 });
+  // take puts proposals into the plan. It is a change like any other: it can be taken back, and is not kept before it is saved.
+  take(list: Proposal[]): void {
+    const had = this.plan.tracks.length;
+    this.edit((p) => op.take(p, list.map((x) => x.track)));
+    const n = this.plan.tracks.length - had;
+    if (n > 0) this.choose({ kind: 'track', i: had + n - 1 });
+    this.say(n < list.length ? w.t('plan.said_full') : w.t('plan.said_taken', { n }));
   }
 
   async loadFrames(i: number, tries = 0): Promise<void> {
@@ -269,14 +325,18 @@ class Desk {
     if (tries < 6) setTimeout(() => void this.loadFrames(i, tries + 1), 5000 * (tries + 1));
   }
 
-  // code finds whom a code names, so that people never handle identifiers.
+  // protect finds whom a code names, so that people never handle identifiers. null: nobody, or the server did not say.
   async protect(code: string): Promise<string | null> {
     if (!code) return '';
     try {
       const a = await post<{ id: string; code: string }>('/api/plans/protects', { code });
       this.names = { ...this.names, [a.id]: a.code };
       return a.id;
-    } catch { return null; }
+    } catch (e) {
+      const status = e instanceof Refused ? e.status : 0;
+      if (status === 400 || status === 404) this.trouble = ''; else this.#failed(status);
+      return null;
+    }
   }
 }
 

@@ -14,7 +14,8 @@ export type Plan = {
 export type Shown = { track: number; kind: Kind; reveal: boolean; box: Box };
 
 export const million = 1_000_000;
-export const least = 1000; // a box is never narrower: a tenth of a hundredth of the picture
+export const least = 1000; // a box is never narrower: a thousandth of the picture
+export const most = 2000; // tracks of a plan
 export const reasons = ['face', 'person', 'plate', 'badge', 'document', 'screen', 'clock', 'name', 'tattoo', 'other'] as const;
 export const soundReasons = ['name', 'voice', 'place', 'number', 'other'] as const;
 export const actions = ['mute', 'tone', 'voice'] as const;
@@ -122,12 +123,16 @@ export const hideAll = (p: Plan, hide: boolean): Plan => ({ ...p, picture: { hid
 const put = <T>(list: readonly T[], i: number, v: T): T[] => list.map((x, n) => (n === i ? v : x));
 export const withTrack = (p: Plan, i: number, f: (t: Track) => Track): Plan => (p.tracks[i] ? { ...p, tracks: put(p.tracks, i, f(p.tracks[i])) } : p);
 
-// setBox puts a track somewhere at a time. If there is no key at that time, there is one afterwards: that is how key frames come about.
-export function setBox(t: Track, us: number, b: Box): Track {
-  const i = before(t.keys, us);
-  const key: Key = { at_us: us, box: held(b), off: false };
-  if (t.keys[i]?.at_us === us) return { ...t, keys: put(t.keys, i, key) };
-  return { ...t, keys: [...t.keys.slice(0, i + 1), key, ...t.keys.slice(i + 1)] };
+// setBox puts a track somewhere at a time. If there is no key at that time, there is one afterwards: that is how key frames come about. since is
+// the time of the first frame that nobody saw before this one, where a working copy has fewer than the original: a mask that begins here
+// begins there, so that no frame between the two is bare.
+export function setBox(t: Track, us: number, b: Box, since = us): Track {
+  const box = held(b);
+  const key = (at_us: number): Key => ({ at_us, box, off: false });
+  const earlier = t.keys.filter((k) => k.at_us < us), later = t.keys.filter((k) => k.at_us > us);
+  const last = earlier.at(-1);
+  if (since < us && (!last || last.off || last.at_us >= since)) return { ...t, keys: [...earlier.filter((k) => k.at_us < since), key(since), key(us), ...later] };
+  return { ...t, keys: [...earlier, key(us), ...later] };
 }
 
 // lastBox is the box that a track had most lately at a time, so that it can come back where it was.
@@ -146,13 +151,17 @@ export function away(t: Track, us: number): Track {
 // ending keeps what cannot be: a track that is held until the end after it has gone.
 const ending = (t: Track): Track => (t.keys.at(-1)?.off ? { ...t, until_end: false } : t);
 
-// endAt ends a track at a time: it is still there at that time, and not after it.
-export function endAt(t: Track, us: number): Track {
+// endAt ends a track at a time: it is still there at that time, and in whatever frames nobody can see apart from it, of which until is the last;
+// and not after it.
+export function endAt(t: Track, us: number, until = us): Track {
   const box = boxAt(t, us);
   if (!box) return t;
-  const cut = setBox(t, us, box);
-  return { ...cut, keys: cut.keys.filter((k) => k.at_us <= us), until_end: false };
+  const keys = setBox(t, us, box).keys.filter((k) => k.at_us <= us);
+  return { ...t, keys: until > us ? [...keys, { at_us: until, box, off: false }] : keys, until_end: false };
 }
+
+// hold lets a track stay where it is last until the end of the recording, or no longer. One that has gone has nothing to hold.
+export function hold(t: Track): Track { return t.keys.at(-1)?.off ? t : { ...t, until_end: !t.until_end }; }
 
 // dropKey takes a key out; null: it was the last one, and with it the track goes.
 export function dropKey(t: Track, i: number): Track | null {
@@ -182,9 +191,15 @@ export function marks(p: Plan, source: number, more: number[] = []): number[] {
   return [...out].sort((a, b) => a - b);
 }
 
-// step finds the next or the previous mark. slack is half a frame: what is that near counts as here.
-export function step(list: number[], us: number, way: 1 | -1, slack: number): number | null {
-  return (way > 0 ? list.find((m) => m > us + slack) : list.filter((m) => m < us - slack).at(-1)) ?? null;
+// step finds the next or the previous mark that another picture shows than the present one; on says which picture shows a time. Marks are in
+// their order, and later ones are on no earlier picture.
+export function step(list: number[], picture: number, way: 1 | -1, on: (us: number) => number): number | null {
+  let lo = 0, hi = list.length; // the first mark on a later picture, or on this one or a later one
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1, p = on(list[mid]!);
+    if (way > 0 ? p > picture : p >= picture) hi = mid; else lo = mid + 1;
+  }
+  return list[way > 0 ? lo : lo - 1] ?? null;
 }
 
 // middle is the time halfway between the keys around a time: where a straight line between them is furthest from both.
@@ -197,15 +212,21 @@ export function middle(t: Track, us: number): number | null {
 // inCuts says whether a time of a source is in what is shown.
 export function inCuts(p: Plan, source: number, us: number): boolean { return p.cuts.some((c) => c.source === source && c.from_us <= us && us < c.to_us); }
 
-// covers says whether a box lies wholly in what is masked at a time, by one mask. It is a hint while drawing; the check is the server's.
-export function covers(shown: Shown[], hide: boolean, b: Box): boolean {
-  if (hide && !shown.some((s) => s.reveal && meets(s.box, b))) return true;
-  return shown.some((s) => !s.reveal && s.box[0] <= b[0] && s.box[1] <= b[1] && s.box[0] + s.box[2] >= b[0] + b[2] && s.box[1] + s.box[3] >= b[1] + b[3]);
+// same says whether two plans say the same. It is asked at every movement of the pointer: tracks that nobody touched are not read again.
+export function same(a: Plan, b: Plan): boolean {
+  if (a === b) return true;
+  const text = JSON.stringify;
+  return a.tracks.length === b.tracks.length && a.tracks.every((t, i) => t === b.tracks[i] || text(t) === text(b.tracks[i]))
+    && text({ ...a, tracks: [] }) === text({ ...b, tracks: [] });
 }
-const meets = (a: Box, b: Box) => a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3];
 
-// same says whether two plans say the same.
-export function same(a: Plan, b: Plan): boolean { return a === b || JSON.stringify(a) === JSON.stringify(b); }
+// take adds proposed tracks to a plan as they are: those that it does not have, that are of one of its recordings, and no more than a plan may have.
+export function take(p: Plan, list: readonly Track[]): Plan {
+  const known = new Set(p.tracks.map((t) => t.id));
+  const more: Track[] = [];
+  for (const t of list) if (!known.has(t.id) && p.sources[t.source] !== undefined && p.tracks.length + more.length < most) { known.add(t.id); more.push(t); }
+  return more.length ? { ...p, tracks: [...p.tracks, ...more] } : p;
+}
 
 // newTrackID draws an identifier of the form that the server gives: 48 bits of time and 80 random ones.
 export function newTrackID(now = Date.now(), random = crypto.getRandomValues(new Uint8Array(10))): string {
