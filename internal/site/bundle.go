@@ -335,15 +335,15 @@ func readSome(root *os.Root, name string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close() // only read
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err != nil {
-		return nil, err
+	b, err := readMost(f, most)
+	if err == nil && int64(len(b)) > most {
+		err = refuse("%s is too long", name)
 	}
-	if int64(len(b)) > most {
-		return nil, refuse("%s is too long", name)
-	}
-	return b, nil
+	return b, err
 }
+
+// readMost reads one byte more than is allowed, so that whoever asked sees that it is too long.
+func readMost(r io.Reader, most int64) ([]byte, error) { return io.ReadAll(io.LimitReader(r, most+1)) }
 
 // checkProof checks the proof of the clip, against the clip itself while there is one, and the proof of the scope.
 func (h *held) checkProof(root *os.Root) error {

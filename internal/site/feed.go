@@ -3,6 +3,8 @@ package site
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -259,14 +261,14 @@ func (s *site) writeKit(w io.Writer, root *os.Root, h *held) error {
 		return err
 	}
 	z := zip.NewWriter(w)
-	add := func(name string, size int64, sum uint32, from io.Reader) error {
+	add := func(name string, size int64, crc uint32, want string, from io.Reader) error {
 		f, err := z.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Store, Modified: at, ModifiedTime: dosTime(at), ModifiedDate: dosDate(at),
-			CRC32: sum, CompressedSize64: uint64(size), UncompressedSize64: uint64(size), Extra: timeField(at)})
+			CRC32: crc, CompressedSize64: uint64(size), UncompressedSize64: uint64(size), Extra: timeField(at)})
 		if err != nil {
 			return err
 		}
-		n, err := io.Copy(f, from)
-		if err == nil && n != size {
+		sum := sha256.New()
+		if _, err = io.Copy(io.MultiWriter(f, sum), from); err == nil && hex.EncodeToString(sum.Sum(nil)) != want {
 			err = refuse("%s changed while it was read", name)
 		}
 		return err
@@ -285,7 +287,7 @@ func (s *site) writeKit(w io.Writer, root *os.Root, h *held) error {
 		n, err := io.Copy(sum, f)
 		if err == nil {
 			if _, err = f.Seek(0, io.SeekStart); err == nil {
-				err = add(name, n, sum.Sum32(), f)
+				err = add(name, n, sum.Sum32(), h.Sums[name], f)
 			}
 		}
 		if cerr := f.Close(); err == nil {
@@ -296,7 +298,7 @@ func (s *site) writeKit(w io.Writer, root *os.Root, h *held) error {
 		}
 	}
 	c := s.credit(h)
-	if err := add("CREDIT.txt", int64(len(c)), crc32.ChecksumIEEE(c), bytes.NewReader(c)); err != nil {
+	if err := add("CREDIT.txt", int64(len(c)), crc32.ChecksumIEEE(c), hexSum(c), bytes.NewReader(c)); err != nil {
 		return err
 	}
 	return z.Close()

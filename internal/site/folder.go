@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,7 +30,8 @@ var ErrNotOurs = errors.New("the place holds something else")
 var ErrBusy = errors.New("another process is building the site")
 
 // Names in the folder of a site. Two trees take turns: one is behind the link current, the other one is brought up to date beside it, with
-// hard links for what stays. The list beside each tree is there only while the tree is whole.
+// hard links for what stays. The list beside each tree says what is in it, and is there only while that is so. Behind the link is the site; the
+// other tree holds what the site holds as well, and nothing else, since a text that was taken back must not stay on the disk either.
 const (
 	nameCurrent  = "current"
 	nameMark     = ".zapis-site"
@@ -41,10 +43,17 @@ var treeNames = []string{"tree-a", "tree-b"}
 
 // entry is a file of a tree.
 type entry struct {
-	Key    string `json:"key"`
+	Key    string  `json:"key"`
+	SHA256 string  `json:"sha256"`
+	Size   int64   `json:"size"`
+	Time   int64   `json:"time"` // of change that the file shows, in seconds: see work.time
+	Gzip   *packed `json:"gzip,omitempty"`
+}
+
+// packed is the copy of a file beside it that ends in .gz.
+type packed struct {
 	SHA256 string `json:"sha256"`
-	Size   int64  `json:"size"`
-	Gzip   bool   `json:"gzip,omitempty"`
+	Bytes  int64  `json:"bytes"`
 }
 
 type listing map[string]entry
@@ -90,18 +99,25 @@ func openFolder(dir string) (*folder, error) {
 
 func (f *folder) close() { _ = f.lock.Close() } // the lock goes with it
 
-// held gives what the build before kept of the bundles; nil if there is nothing of use.
-func (f *folder) held() map[string]*held {
+// kept is what one build leaves for the next one.
+type kept struct {
+	Version string  `json:"version"` // of the program that checked
+	Bundles []*held `json:"bundles"`
+}
+
+// held gives what the build before kept of the bundles; nil if there is nothing of use. What another version of the program checked is checked
+// anew: it may have let pass what this one does not.
+func (f *folder) held(version string) map[string]*held {
 	raw, err := os.ReadFile(filepath.Join(f.dir, nameHeld))
 	if err != nil {
 		return nil
 	}
-	var list []*held
-	if json.Unmarshal(raw, &list) != nil {
+	var k kept
+	if json.Unmarshal(raw, &k) != nil || k.Version != version {
 		return nil
 	}
 	out := map[string]*held{}
-	for _, h := range list {
+	for _, h := range k.Bundles {
 		if h != nil {
 			out[h.Release.Slug] = h
 		}
@@ -110,16 +126,16 @@ func (f *folder) held() map[string]*held {
 }
 
 // keep writes what the next build may use. Without it everything is read anew, so that an error does no harm.
-func (f *folder) keep(all []*held) {
-	if raw, err := json.Marshal(all); err == nil {
+func (f *folder) keep(version string, all []*held) {
+	if raw, err := json.Marshal(kept{Version: version, Bundles: all}); err == nil {
 		_ = writeFile(filepath.Join(f.dir, nameHeld), raw)
 	}
 }
 
-// writeFile replaces a file in one step.
+// writeFile replaces a file in one step. No link is followed.
 func writeFile(name string, data []byte) error {
 	tmp := name + ".new"
-	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+	if err := create(tmp, bytes.NewReader(data)); err != nil {
 		return err
 	}
 	return os.Rename(tmp, name)
@@ -156,7 +172,8 @@ type work struct {
 	next     string // folder of the tree that is changed
 	nowList  listing
 	nextList listing
-	dirs     sync.Map // that were made
+	dirs     sync.Map // in which something changed
+	day      int64    // of the build, in seconds
 	mu       sync.Mutex
 	written  []string
 	all      bool
@@ -182,7 +199,7 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 	if now == next {
 		next = treeNames[1]
 	}
-	w := &work{root: root, s: s, next: filepath.Join(f.dir, next), nextList: f.list(next), all: o.All}
+	w := &work{root: root, s: s, next: filepath.Join(f.dir, next), nextList: f.list(next), all: o.All, day: int64(day(s.day)) * 86400}
 	if now != "" {
 		w.now, w.nowList = filepath.Join(f.dir, now), f.list(now)
 	}
@@ -190,7 +207,7 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 	if err := removeIfThere(f.listName(next)); err != nil {
 		return Built{}, err
 	}
-	if w.nextList == nil || o.All {
+	if info, err := os.Lstat(w.next); w.nextList == nil || o.All || err != nil || !info.IsDir() {
 		if err := os.RemoveAll(w.next); err != nil {
 			return Built{}, err
 		}
@@ -210,7 +227,7 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 	if err := f.turn(next, list); err != nil {
 		return Built{}, err
 	}
-	// What is withdrawn must not stay in the tree that was read before either.
+	// What was withdrawn or changed must not stay in the tree that was read before either.
 	if now != "" {
 		if err := f.prune(now, w.nowList, list); err != nil {
 			return Built{}, err
@@ -256,7 +273,7 @@ func (w *work) do(ctx context.Context, tasks []task) (listing, error) {
 
 // one makes one file.
 func (w *work) one(t task) (entry, error) {
-	if e, ok := w.nextList[t.path]; ok && e.Key == t.key {
+	if e, ok := w.nextList[t.path]; ok && e.Key == t.key && untouched(w.next, t.path, e) {
 		return e, nil
 	}
 	if err := w.mkdir(path.Dir(t.path)); err != nil {
@@ -268,7 +285,7 @@ func (w *work) one(t task) (entry, error) {
 			return entry{}, err
 		}
 	}
-	if e, ok := w.nowList[t.path]; ok && e.Key == t.key && !w.all {
+	if e, ok := w.nowList[t.path]; ok && e.Key == t.key && !w.all && untouched(w.now, t.path, e) {
 		err := link(w.now, w.next, t.path, e)
 		if err == nil {
 			return e, nil
@@ -280,9 +297,19 @@ func (w *work) one(t task) (entry, error) {
 	w.mu.Lock()
 	w.written = append(w.written, t.path)
 	w.mu.Unlock()
+	e, err := w.fresh(t)
+	if err != nil {
+		return entry{}, err
+	}
+	e.Key, e.Time = t.key, w.time(t.path)
+	return e, stamp(w.next, t.path, e)
+}
+
+// fresh makes a file anew.
+func (w *work) fresh(t task) (entry, error) {
 	switch {
 	case t.from != "":
-		return entry{Key: t.key, SHA256: t.sum, Size: t.size}, w.take(t)
+		return entry{SHA256: t.sum, Size: t.size}, w.take(t)
 	case t.kit != nil:
 		return w.kit(t)
 	}
@@ -290,18 +317,66 @@ func (w *work) one(t task) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	e := entry{Key: t.key, Size: int64(len(b))}
-	sum := sha256.Sum256(b)
-	e.SHA256 = hex.EncodeToString(sum[:])
+	e := entry{SHA256: hexSum(b), Size: int64(len(b))}
 	at := filepath.Join(w.next, filepath.FromSlash(t.path))
 	if err := create(at, bytes.NewReader(b)); err != nil {
 		return entry{}, err
 	}
 	if packs(t.path) {
-		e.Gzip = true
-		return e, createGzip(at+".gz", b)
+		z, err := pack(b)
+		if err != nil {
+			return entry{}, err
+		}
+		e.Gzip = &packed{SHA256: hexSum(z), Bytes: int64(len(z))}
+		return e, create(at+".gz", bytes.NewReader(z))
 	}
 	return e, nil
+}
+
+func hexSum(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// time is the time of change that a new file shows, which web servers tell everybody: the day of the build, and one second more than the file
+// that it replaces, so that what readers keep is found to be old. The hour at which somebody works is nobody's affair.
+func (w *work) time(name string) int64 {
+	at := w.day
+	for _, l := range []listing{w.nowList, w.nextList} {
+		if e, ok := l[name]; ok {
+			at = max(at, e.Time+1)
+		}
+	}
+	return at
+}
+
+// each calls f for a file of a tree and for its packed copy.
+func each(tree, name string, e entry, f func(at string, size int64) error) error {
+	at := filepath.Join(tree, filepath.FromSlash(name))
+	if e.Gzip != nil {
+		if err := f(at+".gz", e.Gzip.Bytes); err != nil {
+			return err
+		}
+	}
+	return f(at, e.Size)
+}
+
+func stamp(tree, name string, e entry) error {
+	t := time.Unix(e.Time, 0)
+	return each(tree, name, e, func(at string, _ int64) error { return os.Chtimes(at, t, t) })
+}
+
+var errTouched = errors.New("somebody changed a file of the site")
+
+// untouched says whether a file still looks as a build left it.
+func untouched(tree, name string, e entry) bool {
+	return each(tree, name, e, func(at string, size int64) error {
+		info, err := os.Lstat(at)
+		if err == nil && (!info.Mode().IsRegular() || info.Size() != size || info.ModTime().Unix() != e.Time) {
+			err = errTouched
+		}
+		return err
+	}) == nil
 }
 
 func packs(name string) bool {
@@ -317,18 +392,16 @@ var packers = sync.Pool{New: func() any {
 	return z
 }}
 
-func createGzip(name string, b []byte) error {
+func pack(b []byte) ([]byte, error) {
 	z := packers.Get().(*gzip.Writer)
 	defer packers.Put(z)
 	var out bytes.Buffer
 	z.Reset(&out)
 	if _, err := z.Write(b); err != nil {
-		return err
+		return nil, err
 	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	return create(name, &out)
+	err := z.Close()
+	return out.Bytes(), err
 }
 
 func (w *work) mkdir(dir string) error {
@@ -337,6 +410,9 @@ func (w *work) mkdir(dir string) error {
 	}
 	if err := os.MkdirAll(filepath.Join(w.next, filepath.FromSlash(dir)), 0o755); err != nil {
 		return err
+	}
+	for ; dir != "."; dir = path.Dir(dir) { // those above may be new as well
+		w.dirs.Store(dir, true)
 	}
 	w.dirs.Store(dir, true)
 	return nil
@@ -397,27 +473,19 @@ func (w *work) kit(t task) (entry, error) {
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	return entry{Key: t.key, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: w.s.kitSize(t.kit)}, err
+	return entry{SHA256: hex.EncodeToString(sum.Sum(nil)), Size: w.s.kitSize(t.kit)}, err
 }
 
 func link(from, to, name string, e entry) error {
-	name = filepath.FromSlash(name)
-	names := []string{name}
-	if e.Gzip {
-		names = append(names, name+".gz")
-	}
-	for _, n := range names {
+	return each("", name, e, func(n string, _ int64) error {
 		err := os.Link(filepath.Join(from, n), filepath.Join(to, n))
 		if errors.Is(err, fs.ErrExist) { // left by a build that was cut short
 			if err = os.Remove(filepath.Join(to, n)); err == nil {
 				err = os.Link(filepath.Join(from, n), filepath.Join(to, n))
 			}
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return err
+	})
 }
 
 func removeIfThere(name string) error {
@@ -429,13 +497,7 @@ func removeIfThere(name string) error {
 
 // removeNames removes a file of a tree.
 func removeNames(tree, name string, e entry) error {
-	at := filepath.Join(tree, filepath.FromSlash(name))
-	if e.Gzip {
-		if err := removeIfThere(at + ".gz"); err != nil {
-			return err
-		}
-	}
-	return removeIfThere(at)
+	return each(tree, name, e, func(at string, _ int64) error { return removeIfThere(at) })
 }
 
 // removeFile removes a file of a tree, and folders that become empty.
@@ -455,38 +517,41 @@ func removeFile(tree, name string, e entry) error {
 type manifest struct {
 	Format string              `json:"format"`
 	Files  map[string]fileName `json:"files"`
+	Packed map[string]fileName `json:"packed,omitempty"` // the copies that end in .gz, where there are any: not in a bucket
 }
 
-type fileName struct {
-	SHA256 string `json:"sha256"`
-	Bytes  int64  `json:"bytes"`
-}
+type fileName = packed
 
 const manifestFormat = "zapis site 1"
 
 // finish writes the public list of files and gives the digest of the site.
 func (w *work) finish(list listing) (string, error) {
 	m := manifest{Format: manifestFormat, Files: make(map[string]fileName, len(list))}
+	m.Packed = map[string]fileName{}
 	for name, e := range list {
 		m.Files[name] = fileName{e.SHA256, e.Size}
+		if e.Gzip != nil {
+			m.Packed[name+".gz"] = *e.Gzip
+		}
 	}
 	raw, err := json.Marshal(m)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(raw)
-	digest := hex.EncodeToString(sum[:])
+	digest := hexSum(raw)
+	e := entry{Key: "-", SHA256: digest, Size: int64(len(raw)), Time: w.time(nameManifest)}
 	at := filepath.Join(w.next, nameManifest)
-	for _, n := range []string{at, at + ".gz"} {
-		if err := removeIfThere(n); err != nil {
-			return "", err
-		}
+	if err := removeIfThere(at); err != nil {
+		return "", err
 	}
 	if err := create(at, bytes.NewReader(raw)); err != nil {
 		return "", err
 	}
+	if err := stamp(w.next, nameManifest, e); err != nil {
+		return "", err
+	}
 	w.written = append(w.written, nameManifest)
-	list[nameManifest] = entry{Key: "-", SHA256: digest, Size: int64(len(raw))}
+	list[nameManifest] = e
 	if w.s.o.NoSync {
 		return digest, nil
 	}
@@ -505,25 +570,18 @@ func (w *work) sync(list listing) error {
 		defer d.Close() // only asked to sync
 		return unix.Syncfs(int(d.Fd()))
 	}
-	dirs := map[string]bool{w.next: true}
 	for _, name := range w.written {
-		at := filepath.Join(w.next, filepath.FromSlash(name))
-		if err := syncOne(at); err != nil {
-			return err
-		}
-		if list[name].Gzip {
-			if err := syncOne(at + ".gz"); err != nil {
-				return err
-			}
-		}
-		dirs[filepath.Dir(at)] = true
-	}
-	for d := range dirs {
-		if err := syncOne(d); err != nil {
+		if err := each(w.next, name, list[name], func(at string, _ int64) error { return syncOne(at) }); err != nil {
 			return err
 		}
 	}
-	return nil
+	// Also of folders in which there is nothing new but a link.
+	var err error
+	w.dirs.Range(func(dir, _ any) bool {
+		err = syncOne(filepath.Join(w.next, filepath.FromSlash(dir.(string))))
+		return err == nil
+	})
+	return errors.Join(err, syncOne(w.next))
 }
 
 func syncOne(name string) error {
@@ -560,41 +618,28 @@ func (f *folder) turn(tree string, list listing) error {
 	return syncOne(f.dir)
 }
 
-// prune removes from a tree what is no longer part of the site. It is not whole afterwards, unless nothing had to go.
+// prune removes from a tree whatever the site does not hold as well: files that are gone, and those that changed. Its list says what stays.
 func (f *folder) prune(tree string, had, has listing) error {
-	gone := false
-	for name := range had {
-		if _, stays := has[name]; !stays {
-			gone = true
-			break
-		}
-	}
 	if had == nil { // nobody knows what is in it
 		if err := removeIfThere(f.listName(tree)); err != nil {
 			return err
 		}
 		return os.RemoveAll(filepath.Join(f.dir, tree))
 	}
-	if !gone {
-		return nil
-	}
-	kept := listing{}
-	for name, e := range had {
-		if _, stays := has[name]; stays {
-			kept[name] = e
-		}
-	}
 	if err := removeIfThere(f.listName(tree)); err != nil {
 		return err
 	}
+	stay := listing{}
 	for name, e := range had {
-		if _, stays := has[name]; !stays {
-			if err := removeFile(filepath.Join(f.dir, tree), name, e); err != nil {
-				return err
-			}
+		if now, stays := has[name]; stays && now.SHA256 == e.SHA256 && now.Key == e.Key {
+			stay[name] = e
+			continue
+		}
+		if err := removeFile(filepath.Join(f.dir, tree), name, e); err != nil {
+			return err
 		}
 	}
-	raw, err := json.Marshal(kept)
+	raw, err := json.Marshal(stay)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@ func (p *planner) add(path, key string, make func() ([]byte, error)) {
 // page adds a page made from a template. Data is computed when the page is made.
 func (p *planner) page(v view, name, key string, data func(v *view) any) {
 	v.s, v.t = p.s, tables[v.Lang]
-	p.add(v.Path, key, func() ([]byte, error) {
+	// The title may come from a release that is not on the page, such as the name of a place.
+	p.add(v.Path, digestOf(v.Title, v.About, key), func() ([]byte, error) {
 		if data != nil {
 			v.Data = data(&v)
 		}
@@ -447,6 +448,9 @@ func (p *planner) changes(lang string, text bool) {
 	var fixed, gone []change
 	for _, h := range p.s.all {
 		for _, c := range h.Release.Corrections {
+			if h.Gone() {
+				break // what was taken back is not told again
+			}
 			fixed = append(fixed, change{c.Date, h, c.Release, c.Text})
 		}
 		if h.Gone() {
@@ -522,6 +526,9 @@ func (s *site) csv(lang string) ([]byte, error) {
 		return nil, err
 	}
 	for _, h := range s.newest {
+		if h.Gone() {
+			continue
+		}
 		for _, f := range h.Release.Followed {
 			text, _ := choose(f.Text, lang)
 			if err := w.Write([]string{f.Date, f.Kind, h.Release.Slug, strconv.Itoa(h.Release.Release), harmless(text), f.URL}); err != nil {

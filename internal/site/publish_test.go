@@ -20,6 +20,8 @@ type shelf struct {
 	kinds map[string]string
 	order []string
 	fail  int
+	// locked is a file that cannot be removed.
+	locked string
 }
 
 var errShelf = errors.New("the shelf is broken")
@@ -54,6 +56,9 @@ func (s *shelf) Put(_ context.Context, name, kind, _ string, size int64, from io
 func (s *shelf) Remove(_ context.Context, name string) error {
 	if err := s.step(); err != nil {
 		return err
+	}
+	if name == s.locked {
+		return errShelf
 	}
 	delete(s.files, name)
 	s.order = append(s.order, "-"+name)
@@ -158,6 +163,82 @@ func TestPublishIsFinishedByTheNextCall(t *testing.T) {
 	}
 }
 
+// One file that cannot be removed keeps no other file there, nor the pages that say what was withdrawn away, and is not forgotten.
+func TestWhatCannotBeRemovedHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2)
+	r.o.Config.Languages = []string{"en"}
+	r.build()
+	s := newShelf()
+	if _, err := site.Publish(context.Background(), r.out, s); err != nil {
+		t.Fatal(err)
+	}
+	b := r.bundle(1)
+	b.Release.Release = 2
+	r.write(b.Withdraw("2026-11-20", "Asked for."))
+	r.build()
+	s.locked = "media/corridor-0001/v1/captions.en.vtt" // the first one by name
+	for range 2 {
+		if _, err := site.Publish(context.Background(), r.out, s); !errors.Is(err, site.ErrNotRemoved) {
+			t.Fatalf("it is still there: %v", err)
+		}
+		for name := range s.files {
+			if strings.HasPrefix(name, "media/corridor-0001/v1/") && name != s.locked {
+				t.Errorf("%s is still there", name)
+			}
+		}
+		if !strings.Contains(s.files["en/r/corridor-0001.html"], "Asked for.") {
+			t.Error("the page does not say that it was withdrawn")
+		}
+	}
+	s.locked = ""
+	if _, err := site.Publish(context.Background(), r.out, s); err != nil || !maps.Equal(s.files, r.onDisk()) {
+		t.Errorf("the next call does not finish it: %v", err)
+	}
+}
+
+// What somebody changed on this machine does not go to others.
+func TestAChangedSiteIsNotSent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	r.o.Config.Languages = []string{"en"}
+	r.build()
+	page := filepath.Join(r.out, "current", "en", "how.html")
+	good, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), "www")
+	for name, spoil := range map[string]func() error{
+		"another page": func() error {
+			return os.WriteFile(page, []byte(strings.Replace(string(good), "sealed", "broken", 1)), 0o644)
+		},
+		"a link":          func() error { return errors.Join(os.Remove(page), os.Symlink("/etc/hostname", page)) },
+		"a packed copy":   func() error { return os.WriteFile(page+".gz", []byte("x"), 0o644) },
+		"a file too many": func() error { return os.WriteFile(filepath.Join(filepath.Dir(page), "more.html"), []byte("x"), 0o644) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		s := newShelf()
+		if _, err := site.Publish(context.Background(), r.out, s); err == nil && (name == "another page" || name == "a link") || s.files["en/how.html"] != "" && s.files["en/how.html"] != string(good) {
+			t.Errorf("%s: sent to a store: %v", name, err)
+		}
+		if _, err := exec.LookPath("rsync"); err == nil {
+			if _, err := site.Rsync(context.Background(), r.out, to); !errors.Is(err, site.ErrChanged) {
+				t.Errorf("%s: sent by rsync: %v", name, err)
+			}
+		}
+		_ = os.Remove(filepath.Join(filepath.Dir(page), "more.html"))
+		r.o.All = true
+		r.build()
+		page = filepath.Join(r.out, "current", "en", "how.html")
+	}
+	if len(walk(t, filepath.Dir(to))) > 0 {
+		t.Error("something was sent")
+	}
+}
+
 func TestPublishLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
@@ -202,6 +283,14 @@ func TestRsync(t *testing.T) {
 	}
 	if !maps.Equal(walk(t, to), walk(t, filepath.Join(r.out, "current")+"/")) {
 		t.Error("the place does not hold the site")
+	}
+	// Cut short at its very beginning: the list alone is there.
+	begun := t.TempDir()
+	if err := os.WriteFile(filepath.Join(begun, "site-manifest.json"), []byte(r.read("site-manifest.json")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Rsync(context.Background(), r.out, begun); err != nil || !maps.Equal(walk(t, begun), walk(t, to)) {
+		t.Errorf("a call that was cut short is not finished: %v", err)
 	}
 	other := t.TempDir()
 	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), []byte("x"), 0o600); err != nil {

@@ -220,6 +220,7 @@ var (
 	nameForm     = regexp.MustCompile(`^(release\.json|SHA256SUMS|poster\.jpg|drawing\.png|proof\.json|scope\.json|clip-[1-9][0-9]{1,4}\.mp4|still-[1-9][0-9]?\.jpg|captions\.[A-Za-z-]{2,11}\.vtt|text\.[A-Za-z-]{2,11}\.txt)$`)
 	hexForm      = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	codeForm     = regexp.MustCompile(`^[A-Za-z0-9._-]{0,64}$`)
+	originForm   = regexp.MustCompile(`^[A-Za-z0-9._~:/@-]{1,200}$`) // it stands in lines that readers copy into a shell
 	edtfForm     = regexp.MustCompile(`^[0-9A-Za-z:./~?%\[\]{},+-]{0,64}$`)
 )
 
@@ -456,7 +457,7 @@ func (r Release) check() error {
 	c.that(r.Release >= 1 && r.Release <= 100000, "release: a number from 1 was expected")
 	c.that(r.State == Published || r.State == Withdrawn, "state: published or withdrawn was expected")
 	c.that(isTime(r.Published) && isTime(r.FirstPublished) && r.FirstPublished <= r.Published, "published: two times in UTC, in order, were expected")
-	c.text(r.Origin, "origin", mostTitle, false)
+	c.that(originForm.MatchString(r.Origin), "origin: the name of a transparency log was expected")
 	c.that(len(r.Languages) > 0 && len(r.Languages) <= 20, "languages: 1 to 20 were expected")
 	for i, l := range r.Languages {
 		c.that(languageForm.MatchString(l) && !slices.Contains(r.Languages[:i], l), "languages: codes, each once, were expected")
@@ -471,6 +472,7 @@ func (r Release) check() error {
 			c.date(r.Withdrawn.Date, "withdrawn.date")
 			c.words(r.Withdrawn.Reason, "withdrawn.reason", true)
 		}
+		c.checkTombstone(r)
 	} else {
 		c.that(r.Withdrawn == nil && r.Clip != nil, "a published release has a clip")
 	}
@@ -479,6 +481,14 @@ func (r Release) check() error {
 	}
 	c.checkFacts(r)
 	return c.err
+}
+
+// checkTombstone: what is left of a withdrawn release says no more than that, since its release.json stays in public.
+func (c *checker) checkTombstone(r Release) {
+	for l, t := range r.Text {
+		c.that(t.Title+t.Summary+t.Credit == "" && len(t.Shows)+len(t.Sentences)+len(t.Warnings) == 0, "text.%s: a withdrawn release has no texts", l)
+	}
+	c.that(r.Place == nil && r.Facility == nil && r.Recorded == nil && len(r.Masks)+len(r.Cuts) == 0, "a withdrawn release says nothing of where, when and what")
 }
 
 func (c *checker) checkText(r Release) {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,7 +20,7 @@ import (
 var shared = [][2]string{
 	{"X-Content-Type-Options", "nosniff"},
 	{"Referrer-Policy", "no-referrer"},
-	{"Permissions-Policy", "camera=(), microphone=(), geolocation=(), interest-cohort=()"},
+	{"Permissions-Policy", "camera=(), microphone=(), geolocation=()"},
 	{"Cross-Origin-Opener-Policy", "same-origin"},
 }
 
@@ -76,32 +77,55 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 		return
 	}
-	to, err := os.Readlink(filepath.Join(h.dir, nameCurrent))
-	if err != nil {
-		http.Error(w, "the site is not built", http.StatusServiceUnavailable)
-		return
-	}
-	root, err := os.OpenRoot(filepath.Join(h.dir, filepath.Base(to)))
-	if err != nil {
-		http.Error(w, "the site is not built", http.StatusServiceUnavailable)
-		return
-	}
-	defer root.Close() // only read
 	if name == "" || strings.HasSuffix(r.URL.Path, "/") {
 		name = path.Join(name, "index.html")
 	}
+	for tree := ""; ; {
+		root, now, err := openCurrent(h.dir)
+		if err != nil {
+			http.Error(w, "the site is not built", http.StatusServiceUnavailable)
+			return
+		}
+		done := h.from(w, r, root, name)
+		if !done && now == tree { // the same tree as before: it is not there
+			h.missing(w, r, root)
+			done = true
+		}
+		_ = root.Close() // only read
+		if done {
+			return
+		}
+		tree = now // a build may have turned to the other tree in between: look once more
+	}
+}
+
+// openCurrent opens the tree that readers see, and names it.
+func openCurrent(dir string) (*os.Root, string, error) {
+	to, err := os.Readlink(filepath.Join(dir, nameCurrent))
+	if err != nil {
+		return nil, "", err
+	}
+	if !slices.Contains(treeNames, to) {
+		return nil, "", ErrNotOurs
+	}
+	root, err := os.OpenRoot(filepath.Join(dir, to))
+	return root, to, err
+}
+
+// from answers out of one tree. False: it has no such file.
+func (h *handler) from(w http.ResponseWriter, r *http.Request, root *os.Root, name string) bool {
 	if h.file(w, r, root, name) {
-		return
+		return true
 	}
 	// A folder without its slash: relative links would lead astray.
 	if info, err := root.Stat(name); err == nil && info.IsDir() {
 		if _, err := root.Stat(path.Join(name, "index.html")); err == nil {
-			head.Set("Location", path.Base(name)+"/")
+			w.Header().Set("Location", path.Base(name)+"/")
 			w.WriteHeader(http.StatusMovedPermanently)
-			return
+			return true
 		}
 	}
-	h.missing(w, r, root)
+	return false
 }
 
 // file serves a file, packed if it is there packed and the reader takes that. False: there is none.

@@ -26,7 +26,7 @@ type Config struct {
 	URL       string   // https://…/ or http://….onion/ where the site will stand; empty: nothing absolute is written
 	Onion     string   // http://….onion/ of the same site; empty: none
 	Languages []string // of the pages, the first one at the root: some of Languages(); empty: en, ru, uk
-	Pages     string   // folder with <language>/how.txt and support.txt that replace the words of the program; empty: none
+	Pages     string   // folder with <language>/how.txt and support.txt that replace the words of the program, and accountability.json; empty: none
 }
 
 // Options of Build.
@@ -70,6 +70,9 @@ type site struct {
 	bySlug   map[string]*held
 	newest   []*held
 	prose    map[string][]block // by language/name
+	outcomes Outcomes           // cases and promises, the newest first
+	// outcomesKey is a digest of them; empty if there are none.
+	outcomesKey string
 }
 
 var domainForm = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/([A-Za-z0-9._~-]+/)*$`)
@@ -114,7 +117,7 @@ func Build(ctx context.Context, o Options) (Built, error) {
 	defer out.close()
 	var before map[string]*held
 	if !o.All {
-		before = out.held()
+		before = out.held(o.Version)
 	}
 	s := &site{o: o, day: o.Now.UTC().Format(time.DateOnly), bySlug: map[string]*held{}}
 	var refused []Refusal
@@ -128,6 +131,9 @@ func Build(ctx context.Context, o Options) (Built, error) {
 	if s.prose, err = readProse(o.Config); err != nil {
 		return Built{}, err
 	}
+	if err := s.readOutcomes(); err != nil {
+		return Built{}, err
+	}
 	if err := s.prepare(); err != nil {
 		return Built{}, err
 	}
@@ -135,7 +141,7 @@ func Build(ctx context.Context, o Options) (Built, error) {
 	if err != nil {
 		return Built{}, fmt.Errorf("write the site: %w", bare(err))
 	}
-	out.keep(s.all)
+	out.keep(o.Version, s.all)
 	b.Releases, b.Refused = len(s.all), refused
 	for _, h := range s.all {
 		if h.Gone() {
