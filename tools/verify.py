@@ -381,14 +381,27 @@ SCOPE = record(
     **TOTALS, accessions=array(record(**TOTALS, root=hash32), 1), format=just("zapis scope"), version=just("1"),
     origin=text, sealed_on=date)
 
-CLIP = record(
+CLIP_FORMS = dict(
     clip=record(bytes=number, milliseconds=number, sha256=hash32),
     cuts=array(record(from_ms=number, source=number, to_ms=number), 1, 256), format=just("zapis clip"),
-    version=just("1"), masks=array(hash32), number=number, origin=text,
+    masks=array(hash32), number=number, origin=text,
     previous=lambda v: b"" if v == "" else hash32(v), released_ms=number, scope=hash32,
     sources=array(record(accession=hash32, item=hash32,
                          segments=array(record(commitment=hash32, index=number), 1, 4096)), 1, 64),
     stated_on=date)
+
+
+def CLIP(value):
+    """Version 2 of the statement also names the other files of one rendering."""
+    if not (isinstance(value, dict) and "files" in value):
+        out = record(**CLIP_FORMS, version=just("1"))(value)
+        out.files = []
+        return out
+    out = record(**CLIP_FORMS, version=just("2"), files=array(record(bytes=number, sha256=hash32), 1, 64))(value)
+    digests = [f.sha256 for f in out.files]
+    need(ascending(digests) and out.clip.sha256 not in digests, "files: out of order, or the clip among them")
+    return out
+
 
 OPENINGS = {
     "scope": record(totals=array(hashes)),
@@ -662,13 +675,17 @@ def step_file(c):
     if c.options.file is None:
         return "open", "no file was given"
     need(c.bundle.kind != "scope", "a scope is about no file")
-    about = c.clip.clip if c.bundle.kind == "clip" else c.bundle.opening
-    size = about.bytes if c.bundle.kind == "clip" else about.size
+    if c.bundle.kind == "clip":
+        wanted = [(f.bytes, f.sha256) for f in [c.clip.clip, *c.clip.files]]
+    else:
+        wanted = [(c.bundle.opening.size, c.bundle.opening.sha256)]
     digest, seen = hashlib.sha256(), 0
     while block := c.options.file.read(1 << 20):
         digest.update(block)
         seen += len(block)
-    need(seen == size and digest.digest() == about.sha256, "the file is another one")
+    need((seen, digest.digest()) in wanted, "the file is another one")
+    if (seen, digest.digest()) != wanted[0]:
+        return "ok", "the file is one of those that were made with the clip and stated with it"
     return "ok", "the file is the one " + ("that was stated" if c.bundle.kind == "clip" else "that was received")
 
 

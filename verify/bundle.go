@@ -28,6 +28,7 @@ const (
 	maxCuts        = 256
 	maxSources     = 64
 	maxSegments    = 4096
+	maxFiles       = 64
 
 	custodyDepth   = 40
 	statementDepth = 16
@@ -122,14 +123,30 @@ type ClipStatement struct {
 	Bytes, Milliseconds int64 // of the published file
 	SHA256              Hash  // of the published file
 	Cuts                []Cut // 1 to 256, in order of play
-	Masks               []Hash
-	Number              int64 // among the clips of the scope, from 1
-	Origin              string
-	Previous            *Hash // digest of the clip statement before; nil for number 1
-	ReleasedMS          int64
-	Scope               Hash // digest of the scope statement
-	Sources             []ClipSource
-	StatedOn            string
+	// Files are the others that were made with it in one rendering: smaller sizes and stills. With any the statement is of version 2.
+	Files      []NamedFile // at most 64, by ascending SHA256
+	Masks      []Hash
+	Number     int64 // among the clips of the scope, from 1
+	Origin     string
+	Previous   *Hash // digest of the clip statement before; nil for number 1
+	ReleasedMS int64
+	Scope      Hash // digest of the scope statement
+	Sources    []ClipSource
+	StatedOn   string
+}
+
+// NamedFile is a published file by its size and digest.
+type NamedFile struct {
+	Bytes  int64
+	SHA256 Hash
+}
+
+// version is the version of the statement: 2 if it names other files.
+func (s ClipStatement) version() string {
+	if len(s.Files) > 0 {
+		return "2"
+	}
+	return "1"
 }
 
 // Cut is one stretch of a source, in milliseconds from its beginning.
@@ -674,6 +691,21 @@ func readClip(r *reader) *ClipStatement {
 		}
 		s.Cuts = append(s.Cuts, c)
 	})
+	if r.nextKey("files") {
+		r.key("files", false)
+		r.array(1, maxFiles, func(i int) {
+			var f NamedFile
+			r.key("bytes", true)
+			f.Bytes = r.count()
+			r.key("sha256", false)
+			f.SHA256 = r.hash()
+			r.close()
+			if r.err == nil && (f.SHA256 == s.SHA256 || i > 0 && bytes.Compare(f.SHA256[:], s.Files[i-1].SHA256[:]) <= 0) {
+				r.fail("files out of order, or the clip among them")
+			}
+			s.Files = append(s.Files, f)
+		})
+	}
 	r.key("format", false)
 	r.constant("zapis clip")
 	r.key("masks", false)
@@ -705,7 +737,7 @@ func readClip(r *reader) *ClipStatement {
 	r.key("stated_on", false)
 	s.StatedOn = r.date()
 	r.key("version", false)
-	r.constant("1")
+	r.constant(s.version())
 	r.close()
 	if r.err != nil {
 		return s
@@ -765,6 +797,16 @@ func (s ClipStatement) write(w *writer) {
 		w.number(s.Cuts[i].ToMS)
 		w.close()
 	})
+	if len(s.Files) > 0 {
+		w.key("files", false)
+		w.array(len(s.Files), func(i int) {
+			w.key("bytes", true)
+			w.number(s.Files[i].Bytes)
+			w.key("sha256", false)
+			w.hash(s.Files[i].SHA256)
+			w.close()
+		})
+	}
 	w.key("format", false)
 	w.string("zapis clip")
 	w.key("masks", false)
@@ -802,7 +844,7 @@ func (s ClipStatement) write(w *writer) {
 	w.key("stated_on", false)
 	w.string(s.StatedOn)
 	w.key("version", false)
-	w.string("1")
+	w.string(s.version())
 	w.close()
 }
 

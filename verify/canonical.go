@@ -80,6 +80,11 @@ func (r *reader) key(name string, first bool) {
 	r.at += len(want)
 }
 
+// nextKey says whether another key follows, and is this one.
+func (r *reader) nextKey(name string) bool {
+	return r.err == nil && bytes.HasPrefix(r.raw[r.at:], []byte(`,"`+name+`":`))
+}
+
 func (r *reader) close() { r.expect('}') }
 
 // constant reads a string that can only be this one.

@@ -132,19 +132,27 @@ type ScopeFact struct {
 
 // ClipFact is the clip statement.
 type ClipFact struct {
-	Statement    string  `json:"statement"` // hexadecimal digest
-	StatedOn     string  `json:"stated_on"` // in the words of the archive
-	SHA256       string  `json:"sha256"`
-	Bytes        int64   `json:"bytes"`
-	Milliseconds int64   `json:"milliseconds"`
-	CutMS        int64   `json:"cut_ms"` // sum of the cuts
-	Number       int64   `json:"number"`
-	ReleasedMS   int64   `json:"released_ms"`
-	Sources      int     `json:"sources"`
-	Segments     int     `json:"segments"`
-	Masks        int     `json:"masks"`
-	Share        float64 `json:"share"`          // cut_ms of the scope's milliseconds; 0 if those are 0
-	Released     float64 `json:"released_share"` // released_ms likewise
+	Statement string `json:"statement"` // hexadecimal digest
+	StatedOn  string `json:"stated_on"` // in the words of the archive
+	SHA256    string `json:"sha256"`
+	Bytes     int64  `json:"bytes"`
+	// Files were made with the clip in one rendering, and stated with it: smaller sizes and stills, by ascending digest.
+	Files        []FileFact `json:"files,omitempty"`
+	Milliseconds int64      `json:"milliseconds"`
+	CutMS        int64      `json:"cut_ms"` // sum of the cuts
+	Number       int64      `json:"number"`
+	ReleasedMS   int64      `json:"released_ms"`
+	Sources      int        `json:"sources"`
+	Segments     int        `json:"segments"`
+	Masks        int        `json:"masks"`
+	Share        float64    `json:"share"`          // cut_ms of the scope's milliseconds; 0 if those are 0
+	Released     float64    `json:"released_share"` // released_ms likewise
+}
+
+// FileFact is a published file.
+type FileFact struct {
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // ItemFact is the opened ingestion event.

@@ -184,6 +184,19 @@ func secondClip() plan {
 	return p
 }
 
+// stillBytes is another file of the rendering of a clip.
+var stillBytes = []byte("not really a still, either\n")
+
+// withFiles names other files of the rendering.
+func withFiles() plan {
+	p := smallClip()
+	p.clip = func(c *ClipStatement) {
+		c.Files = []NamedFile{{Bytes: int64(len(stillBytes)), SHA256: sha256.Sum256(stillBytes)}, {Bytes: 7, SHA256: h("smaller")}}
+		slices.SortFunc(c.Files, func(a, b NamedFile) int { return bytes.Compare(a.SHA256[:], b.SHA256[:]) })
+	}
+	return p
+}
+
 // oneTick has scope and clip in the same tick, and one checkpoint without witnesses.
 func oneTick() plan {
 	p := smallClip()
@@ -230,6 +243,8 @@ func accepted() []vector {
 			vectorOptions{Keys: log0, Witnesses: []string{witnessVKey(2), witnessVKey(0)}, Quorum: 2, File: "clip.bin"}),
 		v("clip-alone", "the same kind, nothing given from elsewhere, no file", smallClip(), vectorOptions{}),
 		v("clip-second", "the second clip of a scope, with masks", secondClip(), vectorOptions{Keys: log0, Witnesses: allKeys(2), File: "clip.bin"}),
+		v("clip-files", "a clip that names two other files of its rendering; the file is the smaller one", withFiles(), vectorOptions{Keys: log0, File: "still.bin"}),
+		v("clip-files-clip", "the same; the file is the clip itself", withFiles(), vectorOptions{Keys: log0, File: "clip.bin"}),
 		v("clip-one-tick", "scope and clip in one tick, no witnesses", oneTick(), vectorOptions{File: "clip.bin"}),
 		v("clip-slack", "the clip is 2,000 ms longer than its cut", with(smallClip(), onClip(func(c *ClipStatement) { c.Milliseconds = 6000 })), vectorOptions{}),
 		v("clip-slack-short", "the clip is 2,000 ms shorter than its cut", with(smallClip(), onClip(func(c *ClipStatement) { c.Milliseconds = 2000 })), vectorOptions{}),
@@ -431,6 +446,24 @@ func refused() []vector {
 	})
 	f("no keys", smallScope(), onBundle(func(b *Bundle) { b.Log.Keys = nil }))
 	f("33 keys", smallScope(), func(p *plan) { p.since = make([]int64, 33) })
+	named := withFiles()
+	more := func(edit func(*ClipStatement)) change {
+		return onClip(func(c *ClipStatement) { named.clip(c); edit(c) })
+	}
+	f("files of a rendering out of order", named, more(func(c *ClipStatement) { slices.Reverse(c.Files) }))
+	f("a file of a rendering twice", named, more(func(c *ClipStatement) { c.Files[1].SHA256 = c.Files[0].SHA256 }))
+	f("the clip among the other files", named, more(func(c *ClipStatement) {
+		c.Files = []NamedFile{{Bytes: c.Bytes, SHA256: c.SHA256}}
+	}))
+	f("65 files of a rendering", named, more(func(c *ClipStatement) {
+		c.Files = nil
+		for i := range 65 {
+			c.Files = append(c.Files, NamedFile{Bytes: 1, SHA256: Hash{byte(i)}})
+		}
+	}))
+	f("version 2 without files", smallClip(), text(`"stated_on":"2026-11-22","version":"1"`, `"stated_on":"2026-11-22","version":"2"`))
+	f("files in version 1", named, text(`"version":"2"`, `"version":"1"`))
+	f("no files in version 2", named, text(`"files":[{`, `"files":[],"x":[{`))
 
 	// keys
 	k := func(why string, p plan, c ...change) { add(StepKeys, why, p, none, c...) }
@@ -911,6 +944,8 @@ func refused() []vector {
 	add(StepFile, "the file of something else", smallItem(), vectorOptions{File: "clip.bin"})
 	add(StepFile, "a scope has no file", smallScope(), vectorOptions{File: "clip.bin"})
 	add(StepFile, "the right digest and another size, stated", smallClip(), vectorOptions{File: "clip.bin"}, onClip(func(c *ClipStatement) { c.Bytes-- }))
+	add(StepFile, "a file that was not stated with the clip", withFiles(), vectorOptions{File: "clip-other.bin"})
+	add(StepFile, "another file of the rendering, of which the statement does not speak", smallClip(), vectorOptions{File: "still.bin"})
 	return out
 }
 
@@ -926,7 +961,7 @@ func vectorFiles() map[string][]byte {
 	other := slices.Clone(clipBytes)
 	other[500] ^= 1
 	return map[string][]byte{
-		"clip.bin": clipBytes, "clip-other.bin": other, "clip-long.bin": append(slices.Clone(clipBytes), 'x'), "clip-short.bin": clipBytes[:len(clipBytes)-1],
+		"clip.bin": clipBytes, "still.bin": stillBytes, "clip-other.bin": other, "clip-long.bin": append(slices.Clone(clipBytes), 'x'), "clip-short.bin": clipBytes[:len(clipBytes)-1],
 		"item.bin": itemBytes, "empty.bin": {},
 	}
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -521,26 +522,30 @@ func (v *verifier) checkFile() (string, string, error) {
 	if v.o.File == nil {
 		return StateOpen, "The file itself was not given.", nil
 	}
-	var want Hash
-	var size int64
+	var want []NamedFile // the file that the bundle is about, then those that were made with it
 	switch b := v.p.bundle; b.Kind {
 	case KindClip:
-		want, size = b.Statements[1].Clip.SHA256, b.Statements[1].Clip.Bytes
+		c := b.Statements[1].Clip
+		want = append([]NamedFile{{c.Bytes, c.SHA256}}, c.Files...)
 	case KindItem:
-		want, size = b.Item.SHA256, b.Item.Size
+		want = []NamedFile{{b.Item.Size, b.Item.SHA256}}
 	default:
 		return "", "", refuse("this bundle is about totals, not about a file")
 	}
-	n, sum, err := digestFile(v.o.File, size)
+	n, sum, err := digestFile(v.o.File, slices.MaxFunc(want, func(a, b NamedFile) int { return cmp.Compare(a.Bytes, b.Bytes) }).Bytes)
+	at := slices.Index(want, NamedFile{n, sum})
 	switch {
 	case err != nil:
 		return "", "", refuse("the file could not be read")
-	case n != size:
+	case !slices.ContainsFunc(want, func(f NamedFile) bool { return f.Bytes == n }):
 		return "", "", refuse("the file has another size")
-	case sum != want:
+	case at < 0:
 		return "", "", refuse("the file is another one")
 	}
 	v.compared = true
+	if at > 0 {
+		return StateOK, "The file is one of those that were made with the clip and stated with it.", nil
+	}
 	return StateOK, "The file is the one this bundle is about.", nil
 }
 
@@ -636,6 +641,9 @@ func (v *verifier) facts() *Facts {
 	f.Clip = &ClipFact{Statement: digestText(v.p.states[1]), StatedOn: c.StatedOn, SHA256: hex.EncodeToString(c.SHA256[:]),
 		Bytes: c.Bytes, Milliseconds: c.Milliseconds, CutMS: cutLength(c), Number: c.Number, ReleasedMS: c.ReleasedMS,
 		Sources: len(c.Sources), Masks: len(c.Masks)}
+	for _, x := range c.Files {
+		f.Clip.Files = append(f.Clip.Files, FileFact{SHA256: hex.EncodeToString(x.SHA256[:]), Bytes: x.Bytes})
+	}
 	for _, src := range c.Sources {
 		f.Clip.Segments += len(src.Segments)
 	}

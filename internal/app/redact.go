@@ -70,7 +70,7 @@ type statedClips struct{ p *proof.Service }
 
 func (s statedClips) StateClip(ctx context.Context, who policy.Subject, c redact.StatedClip, in func(tx *store.Tx, clip string) error) error {
 	r := proof.StateClip{
-		Object: c.Object, Milliseconds: c.Milliseconds, Read: c.Read, Masks: c.Masks, Scope: c.Scope, Reason: c.Reason, Recipe: c.Recipe, Tool: c.Tool,
+		Object: c.Object, Others: c.Others, Milliseconds: c.Milliseconds, Read: c.Read, Masks: c.Masks, Scope: c.Scope, Reason: c.Reason, Recipe: c.Recipe, Tool: c.Tool,
 	}
 	for _, x := range c.Cuts {
 		r.Cuts = append(r.Cuts, proof.CutOf{Item: x.Item, From: x.From, To: x.To})

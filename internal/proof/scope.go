@@ -412,12 +412,16 @@ func parseClip(st store.Statement) (out verify.ClipStatement, err error) {
 			To     num `json:"to_ms"`
 		}
 		Format, Version, Origin string
-		Masks                   []digest
-		Number                  num
-		Previous                string
-		Released                num `json:"released_ms"`
-		Scope                   digest
-		Sources                 []struct {
+		Files                   []struct {
+			Bytes  num
+			SHA256 digest
+		}
+		Masks    []digest
+		Number   num
+		Previous string
+		Released num `json:"released_ms"`
+		Scope    digest
+		Sources  []struct {
 			Accession, Item digest
 			Segments        []struct {
 				Commitment digest
@@ -433,6 +437,9 @@ func parseClip(st store.Statement) (out verify.ClipStatement, err error) {
 		ReleasedMS: int64(v.Released), Scope: v.Scope, StatedOn: v.StatedOn}
 	for _, c := range v.Cuts {
 		out.Cuts = append(out.Cuts, verify.Cut{FromMS: int64(c.From), Source: int(c.Source), ToMS: int64(c.To)})
+	}
+	for _, f := range v.Files {
+		out.Files = append(out.Files, verify.NamedFile{Bytes: int64(f.Bytes), SHA256: f.SHA256})
 	}
 	for _, m := range v.Masks {
 		out.Masks = append(out.Masks, m)

@@ -22,12 +22,18 @@ import (
 // MaxMasks is how many masks a statement may name.
 const MaxMasks = 2000
 
+// MaxOthers is how many other files of a rendering a statement may name.
+const MaxOthers = 64
+
 // StateClip is a clip that somebody else rendered and sealed into the vault.
 type StateClip struct {
 	// Object is the file that will be published, with the envelope it was committed under.
 	Object       vault.Object
 	Milliseconds int64 // how long it plays
-	Cuts         []CutOf
+	// Others are the other files of the same rendering that will be published with it: smaller sizes and stills. They are named in the statement,
+	// so that each of them can be proved by the clip's proof. At most MaxOthers, each other bytes.
+	Others []vault.Object
+	Cuts   []CutOf
 	// Read holds for each cut the bytes of its original that were given to the decoder, ascending and apart.
 	Read [][]media.Range
 	// Masks are the SHA-256 of the mask tracks that were applied, in the order of their use. A digest of a track alone could be
@@ -63,6 +69,10 @@ func (s *Service) StateClip(ctx context.Context, who policy.Subject, r StateClip
 		return fail(fmt.Errorf("%w: what was read is not known of each cut", archive.ErrInvalid))
 	case r.Object.Size <= 0 || r.Object.SHA256 == [32]byte{} || r.Object.Envelope == "" || r.Milliseconds <= 0:
 		return fail(fmt.Errorf("%w: an empty clip", archive.ErrInvalid))
+	case len(r.Others) > MaxOthers:
+		return fail(fmt.Errorf("%w: a rendering has at most %d files beside the clip", archive.ErrInvalid, MaxOthers))
+	case slices.ContainsFunc(r.Others, func(o vault.Object) bool { return o.Size <= 0 || o.SHA256 == [32]byte{} || o.Envelope == "" }):
+		return fail(fmt.Errorf("%w: an empty file of a rendering", archive.ErrInvalid))
 	case len(r.Masks) > MaxMasks || slices.Contains(r.Masks, [32]byte{}):
 		return fail(fmt.Errorf("%w: masks", archive.ErrInvalid))
 	}
@@ -157,6 +167,7 @@ func (s *Service) state(ctx context.Context, tx *store.Tx, who policy.Subject, a
 	if st.ReleasedMS > whole.Milliseconds {
 		return out, archive.Explain(fmt.Errorf("%w: %d ms would be released of %d", archive.ErrInvalid, st.ReleasedMS, whole.Milliseconds), "More would be released than the scope says there is.", "State a scope that measures everything.")
 	}
+	st.Files = others(r)
 	for _, m := range r.Masks {
 		st.Masks = append(st.Masks, m)
 	}
@@ -192,8 +203,10 @@ func (s *Service) state(ctx context.Context, tx *store.Tx, who policy.Subject, a
 			return out, err
 		}
 	}
-	if err := recorded(ctx, tx, r.Object); err != nil {
-		return out, err
+	for _, o := range append([]vault.Object{r.Object}, r.Others...) {
+		if err := recorded(ctx, tx, o); err != nil {
+			return out, err
+		}
 	}
 	event := archive.Event{
 		Type: archive.EventDissemination, Agent: who.Agent, Outcome: archive.Success,
@@ -201,6 +214,9 @@ func (s *Service) state(ctx context.Context, tx *store.Tx, who policy.Subject, a
 			"what": kindClip, "statement": hex.EncodeToString(row.SHA256[:]), "sha256": hex.EncodeToString(st.SHA256[:]), "size": decimal(st.Bytes), "clip": id,
 			"object": r.Object.ID, "envelope": r.Object.Envelope, "reason": r.Reason, "cuts": decimal(int64(len(st.Cuts))),
 		},
+	}
+	if len(st.Files) > 0 {
+		event.Detail["files"] = decimal(int64(len(st.Files)))
 	}
 	if len(st.Masks) > 0 {
 		event.Detail["masks"] = decimal(int64(len(st.Masks)))
@@ -219,6 +235,18 @@ func (s *Service) state(ctx context.Context, tx *store.Tx, who policy.Subject, a
 		return out, err
 	}
 	return out, nil
+}
+
+// others names the other files of a rendering as a statement does: by ascending digest, each once, and not the clip itself. Two stills of a
+// picture that stands still are one file.
+func others(r StateClip) (out []verify.NamedFile) {
+	for _, o := range r.Others {
+		if f := (verify.NamedFile{Bytes: o.Size, SHA256: o.SHA256}); o.SHA256 != r.Object.SHA256 && !slices.Contains(out, f) {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b verify.NamedFile) int { return bytes.Compare(a.SHA256[:], b.SHA256[:]) })
+	return out
 }
 
 // recorded makes sure that the file of a clip is in the catalogue as it was stated.

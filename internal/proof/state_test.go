@@ -273,3 +273,60 @@ func TestUnion(t *testing.T) {
 		}
 	})
 }
+
+// Whatever a visitor downloads of a rendering can be proved by the proof of its clip, and nothing else can.
+func TestEveryFileOfARenderingCanBeProved(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).logged()
+	ctx := t.Context()
+	a := r.film(3, 30)
+	r.close()
+	r.published()
+	clip, c1 := r.rendered("the clip")
+	small, c2 := r.rendered("the smaller one")
+	still, c3 := r.rendered("a still")
+	same, c4 := r.rendered("a still") // the picture stands still
+	st := StateClip{
+		Object: clip, Others: []vault.Object{still, small, same}, Milliseconds: 1000, Reason: "release", Cuts: []CutOf{{a.ID, 0, time.Second}}, Read: [][]media.Range{{{From: 0, To: 9}}},
+	}
+	in := func(commits ...vault.Commit) func(tx *store.Tx, c Clip) error {
+		return func(tx *store.Tx, c Clip) error {
+			for _, x := range commits {
+				if err := records(ctx, x)(tx, c); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	if _, err := r.proof.StateClip(ctx, releases, st, in(c1, c2, c3)); !errors.Is(err, archive.ErrInvalid) {
+		t.Errorf("a file that is in no catalogue was stated: %v", err)
+	}
+	wrong := st
+	wrong.Others = []vault.Object{small}
+	wrong.Others[0].SHA256[0] ^= 1
+	if _, err := r.proof.StateClip(ctx, releases, wrong, in(c1, c2, c3, c4)); !errors.Is(err, archive.ErrIntegrity) {
+		t.Errorf("another file was stated than the catalogue has: %v", err)
+	}
+	wrong.Others = make([]vault.Object, MaxOthers+1)
+	if _, err := r.proof.StateClip(ctx, releases, wrong, in(c1)); !errors.Is(err, archive.ErrInvalid) {
+		t.Errorf("too many: %v", err)
+	}
+	made, err := r.proof.StateClip(ctx, releases, st, in(c1, c2, c3, c4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(made.Statement.Files) != 2 {
+		t.Errorf("%+v", made.Statement.Files)
+	}
+	r.tick()
+	b, err := r.proof.ClipBundle(ctx, releases, made.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, ok := range map[string]bool{"the clip": true, "the smaller one": true, "a still": true, "a stilL": false, "the smaller one ": false, "": false} {
+		if rep := verify.Verify(b.Raw, verify.Options{File: strings.NewReader(text)}); rep.OK != ok || !ok && rep.Failed != verify.StepFile {
+			t.Errorf("%q: %+v", text, rep.Steps[len(rep.Steps)-1])
+		}
+	}
+}

@@ -18,7 +18,7 @@ export type Accession = { bytes: number; files: number; milliseconds: number; ro
 export type Scope = { accessions: Accession[]; bytes: number; files: number; milliseconds: number; unmeasured: number; origin: string; sealedOn: string };
 export type Source = { accession: string; item: Bytes; segments: { commitment: Bytes; index: number }[] };
 export type Clip = {
-  clip: { bytes: number; milliseconds: number; sha256: string }; cuts: { from: number; source: number; to: number }[]; masks: string[]; number: number; origin: string;
+  clip: { bytes: number; milliseconds: number; sha256: string }; cuts: { from: number; source: number; to: number }[]; files: { bytes: number; sha256: string }[]; masks: string[]; number: number; origin: string;
   previous: string; released: number; scope: string; sources: Source[]; statedOn: string;
 };
 export type OpenedSource = { measure: Bytes; place: number; proof: Bytes[]; segmentRoot: Bytes; segments: Bytes[]; whole: Bytes };
@@ -101,10 +101,17 @@ function scopeStatement(v: Value, at: string): Scope {
 }
 
 function clipStatement(v: Value, at: string): Clip {
-  const f = fields(v, at, 'clip', 'cuts', 'format', 'masks', 'number', 'origin', 'previous', 'released_ms', 'scope', 'sources', 'stated_on', 'version');
+  // Version 2 also names the other files of one rendering.
+  const others = v instanceof Obj ? v.fields.get('files') : undefined;
+  const f = fields(v, at, 'clip', 'cuts', ...(others === undefined ? [] : ['files' as const]), 'format', 'masks', 'number', 'origin', 'previous', 'released_ms', 'scope', 'sources', 'stated_on', 'version');
   constant(f.format, 'zapis clip', at);
-  constant(f.version, '1', at);
+  constant(f.version, others === undefined ? '1' : '2', at);
   const c = fields(f.clip, `${at} clip`, 'bytes', 'milliseconds', 'sha256');
+  const files = others === undefined ? [] : ascending(list(others, `${at} files`, 1, 64, (x, p) => {
+    const g = fields(x, p, 'bytes', 'sha256');
+    return { bytes: number(g.bytes, p), sha256: digestText(g.sha256, p) };
+  }), (x) => x.sha256, `${at} files`);
+  if (files.some((x) => x.sha256 === c.sha256)) no(`${at} files`, 'the clip among them');
   const sources = list(f.sources, `${at} sources`, 1, 64, (s, p) => {
     const g = fields(s, p, 'accession', 'item', 'segments');
     const segments = list(g.segments, `${p} segments`, 1, 4096, (x, q) => {
@@ -124,7 +131,7 @@ function clipStatement(v: Value, at: string): Clip {
   if (n < 1) no(at, 'numbers begin with 1');
   if (n === 1 ? previous !== '' : !fromHex(previous, 32)) no(at, 'previous is not of its form');
   return {
-    clip: { bytes: number(c.bytes, at), milliseconds: number(c.milliseconds, at), sha256: digestText(c.sha256, at) }, cuts, masks: list(f.masks, `${at} masks`, 0, Infinity, digestText), number: n,
+    clip: { bytes: number(c.bytes, at), milliseconds: number(c.milliseconds, at), sha256: digestText(c.sha256, at) }, cuts, files, masks: list(f.masks, `${at} masks`, 0, Infinity, digestText), number: n,
     origin: text(f.origin, at), previous, released: number(f.released_ms, at), scope: digestText(f.scope, at), sources, statedOn: date(f.stated_on, at),
   };
 }

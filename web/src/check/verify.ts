@@ -213,9 +213,10 @@ async function check(b: Bundle, options: Options, facts: Facts, done: (name: Ste
 
   // file
   if (options.file) {
-    const want = b.kind === 'clip' ? { size: b.clip.statement.clip.bytes, sha256: b.clip.statement.clip.sha256 } : b.kind === 'item' ? { size: b.item.size, sha256: b.item.sha256 } : null;
+    const { size, sha256 } = options.file;
+    const want = b.kind === 'clip' ? [b.clip.statement.clip, ...b.clip.statement.files] : b.kind === 'item' ? [{ bytes: b.item.size, sha256: b.item.sha256 }] : null;
     need(want, 'file', 'a scope is about no single file');
-    need(options.file.size === want!.size && options.file.sha256 === want!.sha256, 'file', 'the file is another one');
+    need(want!.some((x) => x.bytes === size && x.sha256 === sha256), 'file', 'the file is another one');
   }
   if (options.file || b.kind !== 'scope') done('file', options.file ? 'ok' : 'open', options.file ? '' : 'no file was given');
 }
