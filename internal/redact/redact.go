@@ -59,6 +59,7 @@ type Clips interface {
 // StatedClip is a clip to be stated.
 type StatedClip struct {
 	Object       vault.Object
+	Others       []vault.Object // of the same rendering: smaller sizes and stills
 	Milliseconds int64
 	Cuts         []StatedCut
 	Read         [][]media.Range // of each cut

@@ -310,6 +310,9 @@ func (s *Service) renderAs(ctx context.Context, a *attempt, asked store.PlanRend
 		Object: m.files[0].object, Milliseconds: m.out.Duration.Milliseconds(), Read: m.out.Read, Masks: p.Applying(),
 		Reason: "redaction plan " + row.Plan + " version " + strconv.Itoa(row.Version), Recipe: media.RecipeRedact, Tool: m.out.Report.Tool,
 	}
+	for _, f := range m.files[1:] {
+		c.Others = append(c.Others, f.object)
+	}
 	for _, cut := range p.Cuts {
 		c.Cuts = append(c.Cuts, StatedCut{
 			Item: items[cut.Source].ID, From: time.Duration(cut.FromUS) * time.Microsecond, To: time.Duration(cut.ToUS) * time.Microsecond,
