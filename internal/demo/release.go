@@ -172,7 +172,16 @@ func (d *demo) redact(ctx context.Context, sp span) (out redacted, err error) {
 			return fmt.Errorf("the author of a plan may approve it: %w", errors.Join(err, archive.ErrIntegrity))
 		}
 		d.say("  who drew the masks may not approve them")
-		if err := a.Redact.LookedAt(ctx, second, out.id, out.version, redact.Stepped{Seconds: 10, Steps: int64(2 + out.masks)}); err != nil {
+		stops, err := a.Redact.Stops(ctx, second, out.id, out.version)
+		if err != nil {
+			return err
+		}
+		for _, x := range stops.Stops {
+			if _, err := a.Redact.ShowStop(ctx, second, out.id, out.version, x.Source, x.US); err != nil {
+				return err
+			}
+		}
+		if err := a.Redact.LookedAt(ctx, second, out.id, out.version); err != nil {
 			return err
 		}
 		if err := a.Redact.Approve(ctx, second, out.id, out.version, "Stepped through the demonstration"); err != nil {

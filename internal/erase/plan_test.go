@@ -137,7 +137,19 @@ func rendered(r *rig, room *redact.Service, fake *renderer, title string, items 
 	_, err = room.Check(ctx, author, s.ID)
 	check(r.t, err)
 	check(r.t, room.GapCheck(ctx, job.Job[job.GapCheck]{ID: 1, Args: job.GapCheck{Plan: s.ID, Version: 2}, Attempt: 1, MaxAttempts: 1}))
-	check(r.t, room.LookedAt(ctx, agrees, s.ID, 2, redact.Stepped{Seconds: 9, Steps: 3}))
+	st, err := room.Stops(ctx, agrees, s.ID, 2)
+	check(r.t, err)
+	saved, err := room.Version(ctx, agrees, s.ID, 2)
+	check(r.t, err)
+	check(r.t, r.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, x := range st.Stops {
+			if err := tx.AddPlanStop(ctx, store.PlanStop{Plan: s.ID, Version: 2, Agent: agrees.Agent, Source: x.Source, AtUS: x.US, SHA256: saved.SHA256[:], SeenAt: r.now}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	check(r.t, room.LookedAt(ctx, agrees, s.ID, 2))
 	check(r.t, room.Approve(ctx, agrees, s.ID, 2, title+" stands behind"))
 	_, err = room.Render(ctx, agrees, s.ID, 2)
 	check(r.t, err)

@@ -11,17 +11,9 @@ import (
 	"zapis/internal/store"
 )
 
-// Stepped is what somebody says who stepped through a version.
-type Stepped struct {
-	Seconds int64 // it took
-	Steps   int64 // places looked at: key frames, blockers, edges of cuts
-}
-
-// LookedAt notes that a second person stepped through a version. Nobody who wrote a part of it is a second person. Asks for policy.ApprovePlan on every item.
-func (s *Service) LookedAt(ctx context.Context, who policy.Subject, id string, version int, l Stepped) error {
-	if l.Steps < 1 || l.Seconds < 0 || l.Seconds > 7*24*3600 || l.Steps > 1_000_000 {
-		return fmt.Errorf("look at plan: %w", refuse(CodeNoLook, archive.ErrInvalid, "nothing was looked at"))
-	}
+// LookedAt notes that a second person stepped through a version: every stop of it was shown to them, by what ShowStop kept. Nobody who wrote a part of it is a
+// second person. Asks for policy.ApprovePlan on every item.
+func (s *Service) LookedAt(ctx context.Context, who policy.Subject, id string, version int) error {
 	err := s.o.DB.Write(ctx, func(tx *store.Tx) error {
 		h, err := s.version(ctx, tx, who, policy.ApprovePlan, id, version)
 		if err != nil {
@@ -30,11 +22,21 @@ func (s *Service) LookedAt(ctx context.Context, who policy.Subject, id string, v
 		if err := s.second(ctx, tx, who, h); err != nil {
 			return err
 		}
-		if err := tx.AddPlanLook(ctx, store.PlanLook{Plan: id, Version: h.row.Version, Agent: who.Agent, At: s.now(), Seconds: l.Seconds, Steps: l.Steps}); err != nil {
+		st, err := s.stepping(ctx, tx, who, h)
+		if err != nil {
+			return err
+		}
+		if !st.Checked {
+			return refuse(CodeNotChecked, archive.ErrConflict, "the gap check of version %d is not done, so nobody knows where to look", h.row.Version)
+		}
+		if st.Left > 0 || len(st.Stops) == 0 {
+			return refuse(CodeNotLooked, archive.ErrConflict, "%d of %d stops were not shown", st.Left, len(st.Stops))
+		}
+		if err := tx.AddPlanLook(ctx, store.PlanLook{Plan: id, Version: h.row.Version, Agent: who.Agent, At: s.now(), Seconds: st.Seconds, Steps: int64(len(st.Stops))}); err != nil {
 			return err
 		}
 		_, err = s.o.Custody.Record(ctx, tx, event(archive.EventDescription, who.Agent, whatLooked, h.row, map[string]string{
-			"seconds": fmt.Sprint(l.Seconds), "steps": fmt.Sprint(l.Steps),
+			"seconds": fmt.Sprint(st.Seconds), "steps": fmt.Sprint(len(st.Stops)),
 		}))
 		return err
 	})
@@ -92,14 +94,18 @@ func (s *Service) approvable(ctx context.Context, tx *store.Tx, who policy.Subje
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(looks, func(l store.PlanLook) bool { return l.Agent == who.Agent }) {
+	st, err := s.stepping(ctx, tx, who, h)
+	if err != nil {
+		return err
+	}
+	if st.Left > 0 || !slices.ContainsFunc(looks, func(l store.PlanLook) bool { return l.Agent == who.Agent }) {
 		return refuse(CodeNotLooked, archive.ErrConflict, "who approves version %d has not stepped through it", h.row.Version)
 	}
 	return nil
 }
 
 // Approve says that the newest version is fit to be rendered. Asks for policy.ApprovePlan on every item; refuses everybody who wrote a part of
-// the plan since it was last approved, who has not stepped through this version, and while the gap check is not done or leaves a blocker open.
+// the plan since it was last approved, who was not shown every stop of this version, and while the gap check is not done or leaves a blocker open.
 func (s *Service) Approve(ctx context.Context, who policy.Subject, id string, version int, why string) error {
 	return s.decide(ctx, who, id, version, store.PlanApproved, why)
 }

@@ -109,7 +109,8 @@ func TestRealProgramsAndQueue(t *testing.T) {
 			must(t, s.DismissBlocker(ctx, ann, c.ID, b.Number, "a test picture"))
 		}
 	}
-	must(t, s.LookedAt(ctx, bob, p.ID, 2, Stepped{Seconds: 9, Steps: 3}))
+	r.shown(bob, p.ID, 2)
+	must(t, s.LookedAt(ctx, bob, p.ID, 2))
 	must(t, s.Approve(ctx, bob, p.ID, 2, ""))
 	_, err = s.Render(ctx, bob, p.ID, 2)
 	must(t, err)

@@ -150,13 +150,12 @@ const (
 	CodeInvalid     = "plan-invalid" // see plan.Invalid
 	CodeNoVideo     = "plan-no-video"
 	CodeNoJobs      = "plan-no-jobs" // nobody works on jobs here
-	CodeNoLook      = "plan-no-look" // nothing was looked at
 )
 
 // Codes lists them.
 func Codes() []string {
 	return []string{CodeOwn, CodeNotNewest, CodeDecided, CodeNotChecked, CodeOpen, CodeNotLooked, CodeNotApproved, CodeConflict, CodeErased, CodeNoReason, CodeTooLong,
-		CodeNoTitle, CodeInvalid, CodeNoVideo, CodeNoJobs, CodeNoLook}
+		CodeNoTitle, CodeInvalid, CodeNoVideo, CodeNoJobs}
 }
 
 // refuse is an error whose public text is a code.

@@ -70,7 +70,8 @@ func TestFromASpanToARendering(t *testing.T) {
 		if uncovered < 0 || c.Blockers[uncovered].Thing != "face" || c.Blockers[uncovered].FromUS != 2_000_000 {
 			t.Fatalf("%+v", c.Blockers)
 		}
-		must(t, r.room().LookedAt(ctx, bob, p.ID, 1, Stepped{Seconds: 3, Steps: 2}))
+		r.shown(bob, p.ID, 1)
+		must(t, r.room().LookedAt(ctx, bob, p.ID, 1))
 		refused(t, "with a blocker", r.room().Approve(ctx, bob, p.ID, 1, ""), archive.ErrConflict, CodeOpen)
 
 		// Covered, looked at, approved.
@@ -85,9 +86,11 @@ func TestFromASpanToARendering(t *testing.T) {
 			t.Fatalf("%+v, %v", c, err)
 		}
 		refused(t, "who looked at another version", r.room().Approve(ctx, bob, p.ID, 2, ""), archive.ErrConflict, CodeNotLooked)
-		refused(t, "its author looks", r.room().LookedAt(ctx, ann, p.ID, 2, Stepped{Steps: 9}), archive.ErrForbidden, CodeOwn)
-		refused(t, "a look at nothing", r.room().LookedAt(ctx, bob, p.ID, 2, Stepped{}), archive.ErrInvalid, CodeNoLook)
-		must(t, r.room().LookedAt(ctx, bob, p.ID, 2, Stepped{Seconds: 60, Steps: 12}))
+		refused(t, "its author looks", r.room().LookedAt(ctx, ann, p.ID, 2), archive.ErrForbidden, CodeOwn)
+		refused(t, "a look at nothing", r.room().LookedAt(ctx, bob, p.ID, 2), archive.ErrConflict, CodeNotLooked)
+		r.shown(bob, p.ID, 2)
+		refused(t, "shown, and not said so", r.room().Approve(ctx, bob, p.ID, 2, ""), archive.ErrConflict, CodeNotLooked)
+		must(t, r.room().LookedAt(ctx, bob, p.ID, 2))
 		refused(t, "its author", r.room().Approve(ctx, ann, p.ID, 2, ""), archive.ErrForbidden, CodeOwn)
 		refused(t, "the version before", r.room().Approve(ctx, bob, p.ID, 1, ""), archive.ErrConflict, CodeNotNewest)
 		_, err = r.room().Render(ctx, bob, p.ID, 2)
@@ -332,7 +335,9 @@ func TestEveryActAsksPolicy(t *testing.T) {
 		"check":           {func(w policy.Subject) error { _, err := s.Check(ctx, w, p.ID); return err }, policy.EditPlan},
 		"dismiss":         {func(w policy.Subject) error { _, err := s.DismissProposal(ctx, w, p.ID); return err }, policy.EditPlan},
 		"dismiss blocker": {func(w policy.Subject) error { return s.DismissBlocker(ctx, w, check.ID, 500, "x") }, policy.EditPlan},
-		"look":            {func(w policy.Subject) error { return s.LookedAt(ctx, w, p.ID, n, Stepped{Steps: 1}) }, policy.ApprovePlan},
+		"look":            {func(w policy.Subject) error { return s.LookedAt(ctx, w, p.ID, n) }, policy.ApprovePlan},
+		"stops":           {func(w policy.Subject) error { _, err := s.Stops(ctx, w, p.ID, n); return err }, policy.ApprovePlan},
+		"show stop":       {func(w policy.Subject) error { _, err := s.ShowStop(ctx, w, p.ID, n, 0, 1_000_000); return err }, policy.ApprovePlan},
 		"approve":         {func(w policy.Subject) error { return s.Approve(ctx, w, p.ID, n, "") }, policy.ApprovePlan},
 		"reject":          {func(w policy.Subject) error { return s.Reject(ctx, w, p.ID, n, "x") }, policy.ApprovePlan},
 		"render":          {func(w policy.Subject) error { _, err := s.Render(ctx, w, p.ID, n); return err }, policy.ApprovePlan},
@@ -506,7 +511,7 @@ func TestTheSamePlanGivesTheSameBytes(t *testing.T) {
 	if s := r.media.asked[0].Sound[0]; s.Mode != media.SoundMute {
 		t.Errorf("sound %+v", s)
 	}
-	got := r.media.asked[0].Boxes(0, 5_000_000, nil)
+	got := r.media.asked[0].Boxes(0, 5_000_000, 5_000_000, 0, nil)
 	if len(got) != 1 || got[0].W != plan.Whole || got[0].Reveal {
 		t.Errorf("boxes %+v", got)
 	}

@@ -213,6 +213,27 @@ func (r *rig) render(id string, version, attempt int) error {
 	return r.room().RenderPlan(r.t.Context(), job.Job[job.RenderPlan]{ID: 3, Args: job.RenderPlan{Plan: id, Version: version}, Attempt: attempt, MaxAttempts: 3})
 }
 
+// shown notes that somebody was shown every stop of a version.
+func (r *rig) shown(who policy.Subject, id string, version int) {
+	r.t.Helper()
+	st, err := r.room().Stops(r.t.Context(), who, id, version)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	v, err := r.room().Version(r.t.Context(), who, id, version)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.write(func(tx *store.Tx) error {
+		for _, x := range st.Stops {
+			if err := tx.AddPlanStop(r.t.Context(), store.PlanStop{Plan: id, Version: version, Agent: who.Agent, Source: x.Source, AtUS: x.US, SHA256: v.SHA256[:], SeenAt: r.clock}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // ready has the newest version checked and looked at by bob.
 func (r *rig) ready(id string) int {
 	r.t.Helper()
@@ -222,7 +243,8 @@ func (r *rig) ready(id string) int {
 		err = r.gapCheck(id, run.Version, 1)
 	}
 	if err == nil {
-		err = s.LookedAt(ctx, bob, id, run.Version, Stepped{Seconds: 60, Steps: 5})
+		r.shown(bob, id, run.Version)
+		err = s.LookedAt(ctx, bob, id, run.Version)
 	}
 	if err != nil {
 		r.t.Fatal(err)
@@ -428,7 +450,7 @@ func (m *fakeMedia) Redact(_ context.Context, cuts []media.Cut, o media.RedactOp
 			return out, media.ErrDamaged
 		}
 		for us := c.From.Microseconds(); us < c.To.Microseconds(); us += 1_000_000 {
-			fmt.Fprintf(h, "%v", o.Boxes(i, us, nil))
+			fmt.Fprintf(h, "%v", o.Boxes(i, us, us, 0, nil))
 		}
 		out.Read = append(out.Read, []media.Range{{From: 0, To: c.Source.Size()}})
 		out.Duration += c.To - c.From

@@ -342,7 +342,7 @@ func (tx *Tx) EraseItemRows(ctx context.Context, item string) error {
 // made before, and what a disk keeps of overwritten blocks, are out of reach; on SQLite all of it is encrypted.
 func (db *DB) Purge(ctx context.Context) error {
 	if db.sqlite == nil {
-		_, err := db.postgre.pool.Exec(ctx, `VACUUM plan, plan_version, plan_decision, plan_run, plan_blocker, plan_proposal, plan_render, plan_rendition, text_track, text_piece, text_span, text_span_version, fingerprint, copy_link, claim, claim_source, claim_key, finding, passage, consent, identity, identity_act, suggestion, recording_before, file_number, item_seal, note, note_version, custody_opening, custody_subject, provenance, segment, object, derivative, item, search_doc, search_text, search_index, search_term, search_fold, search_name`)
+		_, err := db.postgre.pool.Exec(ctx, `VACUUM plan, plan_version, plan_decision, plan_stop, plan_run, plan_blocker, plan_proposal, plan_render, plan_rendition, text_track, text_piece, text_span, text_span_version, fingerprint, copy_link, claim, claim_source, claim_key, finding, passage, consent, identity, identity_act, suggestion, recording_before, file_number, item_seal, note, note_version, custody_opening, custody_subject, provenance, segment, object, derivative, item, search_doc, search_text, search_index, search_term, search_fold, search_name`)
 		if err == nil {
 			err = db.purgeSearch(ctx)
 		}

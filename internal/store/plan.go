@@ -51,6 +51,17 @@ type PlanLook struct {
 	Steps   int64
 }
 
+// PlanStop is a moment of a version that somebody was shown with its masks.
+type PlanStop struct {
+	Plan    string
+	Version int
+	Agent   string
+	Source  int   // index of the source
+	AtUS    int64 // from the beginning of the source
+	SHA256  []byte
+	SeenAt  time.Time
+}
+
 // Decisions about versions.
 const (
 	PlanApproved = "approved"
@@ -358,7 +369,34 @@ func (tx *Tx) PlanAuthors(ctx context.Context, id string, version int) ([]string
 		ORDER BY 1`, id, version, id, version)
 }
 
-// AddPlanLook notes that somebody stepped through a version; ErrInsertOnly if they wrote it.
+// AddPlanStop notes that somebody was shown a moment of a version, whose digest they were shown; a moment that is noted stays as it is. ErrInsertOnly
+// if they wrote the version, or if its digest is another one.
+func (tx *Tx) AddPlanStop(ctx context.Context, x PlanStop) error {
+	fail := func(err error) error { return fmt.Errorf("note moment of plan %s: %w", x.Plan, err) }
+	n, err := one(ctx, tx, value[int64], `SELECT COUNT(*) FROM plan_stop WHERE plan_id = $1 AND version = $2 AND agent = $3 AND source = $4 AND at_us = $5`,
+		x.Plan, x.Version, x.Agent, x.Source, x.AtUS)
+	if err != nil {
+		return fail(err)
+	}
+	if n > 0 {
+		return nil
+	}
+	if _, err := tx.exec(ctx, `INSERT INTO plan_stop (plan_id, version, agent, source, at_us, sha256, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		x.Plan, x.Version, x.Agent, x.Source, x.AtUS, x.SHA256, x.SeenAt.UnixMicro()); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// PlanStops gives the moments of a version that somebody was shown, by source and time.
+func (tx *Tx) PlanStops(ctx context.Context, id string, version int, agent string) ([]PlanStop, error) {
+	return all(ctx, tx, func(s scanner) (x PlanStop, err error) {
+		err = s.Scan(&x.Plan, &x.Version, &x.Agent, &x.Source, &x.AtUS, &x.SHA256, at{&x.SeenAt})
+		return x, err
+	}, `SELECT plan_id, version, agent, source, at_us, sha256, seen_at FROM plan_stop WHERE plan_id = $1 AND version = $2 AND agent = $3 ORDER BY source, at_us`, id, version, agent)
+}
+
+// AddPlanLook notes that somebody stepped through a version; ErrInsertOnly if they wrote it, or if they were shown fewer moments than l.Steps.
 func (tx *Tx) AddPlanLook(ctx context.Context, l PlanLook) error {
 	_, err := tx.exec(ctx, `INSERT INTO plan_look (plan_id, version, agent, at, seconds, steps) VALUES ($1, $2, $3, $4, $5, $6)`,
 		l.Plan, l.Version, l.Agent, l.At.UnixMicro(), l.Seconds, l.Steps)
@@ -377,7 +415,7 @@ func (tx *Tx) PlanLooks(ctx context.Context, id string, version int) ([]PlanLook
 }
 
 // AddPlanDecision notes a decision about a version. The database refuses (ErrInsertOnly) an approval by an author of any version since the last
-// approved one, by somebody who has not looked, of a version that is not the newest or has been decided about, and without a gap check of
+// approved one, by somebody who has not looked at as many moments as their look says, of a version that is not the newest or has been decided about, and without a gap check of
 // that very version in which nothing is open.
 func (tx *Tx) AddPlanDecision(ctx context.Context, d PlanDecision) error {
 	_, err := tx.exec(ctx, `INSERT INTO plan_decision (plan_id, version, decision, agent, why, at) VALUES ($1, $2, $3, $4, $5, $6)`,
@@ -573,6 +611,7 @@ func (tx *Tx) erasePlans(ctx context.Context, item string) error {
 	}{
 		{`DELETE FROM plan_blocker WHERE run_id IN ` + runs + `$1)`, []any{item}},
 		{`DELETE FROM plan_proposal WHERE run_id IN ` + runs + `$1)`, []any{item}},
+		{`DELETE FROM plan_stop WHERE EXISTS (SELECT 1 FROM plan_source s WHERE s.plan_id = plan_stop.plan_id AND s.version = plan_stop.version AND s.item_id = $1)`, []any{item}},
 		{`UPDATE plan_run SET report = NULL, reason = '' WHERE id IN ` + runs + `$1)`, []any{item}},
 		{`UPDATE plan_render SET state = 'destroyed', read = NULL WHERE state = 'done' AND EXISTS (SELECT 1 FROM plan_source s
 			WHERE s.plan_id = plan_render.plan_id AND s.version = plan_render.version AND s.item_id = $1)`, []any{item}},

@@ -53,8 +53,14 @@ func checked(t testing.TB, tx *store.Tx, plan string, blockers ...store.PlanBloc
 	return r
 }
 
+// looks shows somebody twelve moments of a version, and notes that they looked at them.
 func looks(t testing.TB, tx *store.Tx, plan string, version int, agent string) {
 	t.Helper()
+	v, err := tx.PlanVersion(ctx, all, plan, version)
+	must(t, err)
+	for i := range int64(12) {
+		must(t, tx.AddPlanStop(ctx, store.PlanStop{Plan: plan, Version: version, Agent: agent, AtUS: i * 1_000_000, SHA256: v.SHA256, SeenAt: noon}))
+	}
 	must(t, tx.AddPlanLook(ctx, store.PlanLook{Plan: plan, Version: version, Agent: agent, At: noon, Seconds: 90, Steps: 12}))
 }
 
@@ -192,6 +198,23 @@ func TestPlansNeedFourEyes(t *testing.T) {
 			}, false},
 			{"its author looks", func(tx *store.Tx, p store.Plan, _ string) error {
 				return tx.AddPlanLook(ctx, store.PlanLook{Plan: p.ID, Version: 1, Agent: ann, At: noon, Steps: 1})
+			}, false},
+			{"its author is shown a moment", func(tx *store.Tx, p store.Plan, _ string) error {
+				return tx.AddPlanStop(ctx, store.PlanStop{Plan: p.ID, Version: 1, Agent: ann, SHA256: digest("one"), SeenAt: noon})
+			}, false},
+			{"a moment of something else", func(tx *store.Tx, p store.Plan, _ string) error {
+				return tx.AddPlanStop(ctx, store.PlanStop{Plan: p.ID, Version: 1, Agent: bob, SHA256: digest("two"), SeenAt: noon})
+			}, false},
+			{"a look at more than was shown", func(tx *store.Tx, p store.Plan, _ string) error {
+				must(t, tx.AddPlanStop(ctx, store.PlanStop{Plan: p.ID, Version: 1, Agent: bob, SHA256: digest("one"), SeenAt: noon}))
+				return tx.AddPlanLook(ctx, store.PlanLook{Plan: p.ID, Version: 1, Agent: bob, At: noon, Steps: 2})
+			}, false},
+			{"a look at what somebody else was shown", func(tx *store.Tx, p store.Plan, _ string) error {
+				looks(t, tx, p.ID, 1, eve)
+				return tx.AddPlanLook(ctx, store.PlanLook{Plan: p.ID, Version: 1, Agent: bob, At: noon, Steps: 1})
+			}, false},
+			{"a look at nothing", func(tx *store.Tx, p store.Plan, _ string) error {
+				return tx.AddPlanLook(ctx, store.PlanLook{Plan: p.ID, Version: 1, Agent: bob, At: noon, Steps: 0})
 			}, false},
 			{"who wrote the version before", func(tx *store.Tx, p store.Plan, item string) error {
 				_, err := tx.AddPlanVersion(ctx, 1, planVersion(p.ID, "two", bob, item))
@@ -522,10 +545,10 @@ func TestPlansAreInsertOnly(t *testing.T) {
 			`UPDATE plan_decision SET decision = 'rejected'`, `UPDATE plan_decision SET why = ''`, `UPDATE plan_blocker SET warning = 0`, `UPDATE plan_blocker SET frames = 3, dismissed_at = 1, dismissed_by = 'ag_1', reason = 'x'`,
 			`UPDATE plan_render SET state = 'asked', done_at = NULL`, `UPDATE plan_render SET milliseconds = 7`, `UPDATE plan_rendition SET size = 7`, `UPDATE plan_rendition SET sha256 = sha256`,
 			`DELETE FROM plan`, `DELETE FROM plan_version`, `DELETE FROM plan_source`, `DELETE FROM plan_look`, `DELETE FROM plan_decision`, `DELETE FROM plan_blocker`,
-			`DELETE FROM plan_render`, `DELETE FROM plan_rendition`,
+			`DELETE FROM plan_render`, `DELETE FROM plan_rendition`, `DELETE FROM plan_stop`, `UPDATE plan_stop SET agent = 'ag_2'`, `UPDATE plan_stop SET at_us = at_us + 1`,
 			`INSERT INTO plan_decision (plan_id, version, decision, agent, why, at) SELECT plan_id, version, 'approved', author, '', 1 FROM plan_version`,
 		}
-		for _, table := range []string{"plan", "plan_version", "plan_source", "plan_look", "plan_decision", "plan_blocker", "plan_rendition"} {
+		for _, table := range []string{"plan", "plan_version", "plan_source", "plan_look", "plan_stop", "plan_decision", "plan_blocker", "plan_rendition"} {
 			if engine == store.SQLite {
 				statements = append(statements, `INSERT OR REPLACE INTO `+table+` SELECT * FROM `+table)
 			} else {
@@ -622,6 +645,9 @@ func TestPlansGoWithTheirItem(t *testing.T) {
 			if left, err := tx.PlanProposals(ctx, spared.ID, ""); err != nil || len(left) != 1 {
 				t.Errorf("%v, %v", left, err)
 			}
+			if left, err := tx.PlanStops(ctx, spared.ID, 1, bob); err != nil || len(left) != 12 {
+				t.Errorf("%v, %v", left, err)
+			}
 			if o, err := tx.Object(ctx, sparedFiles[0].Object.Object); err != nil || o.State != store.ObjectHeld {
 				t.Errorf("%+v, %v", o, err)
 			}
@@ -630,10 +656,89 @@ func TestPlansGoWithTheirItem(t *testing.T) {
 		for _, q := range []string{
 			`SELECT COUNT(*) FROM plan_version WHERE plan_id = '` + p.ID + `' AND (length(body) > 0 OR note <> '' OR erased_at IS NULL)`,
 			`SELECT COUNT(*) FROM plan WHERE id = '` + p.ID + `' AND title <> ''`,
+			`SELECT COUNT(*) FROM plan_stop WHERE plan_id = '` + p.ID + `'`,
 		} {
 			if n := count(t, db, q); n > 0 {
 				t.Errorf("%d left: %s", n, q)
 			}
+		}
+	})
+}
+
+// What somebody was shown is kept apart for each person and version, in order, and noting it twice changes nothing.
+func TestPlanStops(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		inTx(t, db, func(tx *store.Tx) {
+			item := addItem(t, tx, addAccession(t, tx).ID, nil).ID
+			p := addPlan(t, tx, item)
+			_, err := tx.AddPlanVersion(ctx, 1, planVersion(p.ID, "two", ann, item))
+			must(t, err)
+			show := func(version, source int, us int64, body, agent string, at time.Time) {
+				must(t, tx.AddPlanStop(ctx, store.PlanStop{Plan: p.ID, Version: version, Agent: agent, Source: source, AtUS: us, SHA256: digest(body), SeenAt: at}))
+			}
+			show(1, 0, 7, "one", bob, noon)
+			show(1, 0, 0, "one", bob, noon)
+			show(1, 0, 7, "one", bob, noon.Add(time.Hour))
+			show(2, 0, 9, "two", bob, noon)
+			show(1, 0, 5, "one", eve, noon)
+			got, err := tx.PlanStops(ctx, p.ID, 1, bob)
+			must(t, err)
+			want := []store.PlanStop{{Plan: p.ID, Version: 1, Agent: bob, AtUS: 0, SHA256: digest("one"), SeenAt: noon}, {Plan: p.ID, Version: 1, Agent: bob, AtUS: 7, SHA256: digest("one"), SeenAt: noon}}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+			if got, err := tx.PlanStops(ctx, p.ID, 2, eve); err != nil || len(got) > 0 {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	})
+}
+
+// An approval by a look that is older than the table of moments is refused: nobody knows what was shown.
+func TestMigration0016(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, engine string) {
+		o := storetest.Empty(t, engine)
+		sql := func(s string) string {
+			if engine == store.PostgreSQL {
+				return strings.ReplaceAll(s, "X32", `'\x`+strings.Repeat("ab", 32)+`'::bytea`)
+			}
+			return strings.ReplaceAll(s, "X32", `X'`+strings.Repeat("ab", 32)+`'`)
+		}
+		var statements []string
+		for _, s := range []string{
+			`INSERT INTO plan (id, title, head, created_at, created_by, changed_at) VALUES ('pl_1', 't', 1, 1, 'ag_1', 1)`,
+			`INSERT INTO plan_version (plan_id, version, body, sha256, note, author, created_at) VALUES ('pl_1', 1, X32, X32, '', 'ag_1', 1)`,
+			`INSERT INTO plan_look (plan_id, version, agent, at, seconds, steps) VALUES ('pl_1', 1, 'ag_2', 1, 9, 2)`,
+			`INSERT INTO plan_run (id, plan_id, version, kind, state, asked_by, asked_at, done_at, sha256) VALUES ('ck_1', 'pl_1', 1, 'gap check', 'done', 'ag_1', 1, 1, X32)`,
+		} {
+			statements = append(statements, sql(s))
+		}
+		must(t, store.CreateAt(ctx, o, storetest.VaultID, "0015", statements...))
+		must(t, store.Migrate(ctx, o))
+		db, err := store.Open(ctx, o)
+		must(t, err)
+		defer db.Close()
+		for _, c := range []struct {
+			statement string
+			goes      bool
+		}{
+			{`INSERT INTO plan_decision (plan_id, version, decision, agent, why, at) VALUES ('pl_1', 1, 'approved', 'ag_2', '', 1)`, false},
+			{`INSERT INTO plan_stop (plan_id, version, agent, source, at_us, sha256, seen_at) VALUES ('pl_1', 1, 'ag_2', 0, 0, X32, 1)`, true},
+			{`INSERT INTO plan_decision (plan_id, version, decision, agent, why, at) VALUES ('pl_1', 1, 'approved', 'ag_2', '', 1)`, false},
+			{`INSERT INTO plan_stop (plan_id, version, agent, source, at_us, sha256, seen_at) VALUES ('pl_1', 1, 'ag_2', 0, 7, X32, 1)`, true},
+			{`INSERT INTO plan_stop (plan_id, version, agent, source, at_us, sha256, seen_at) VALUES ('pl_1', 1, 'ag_2', -1, 7, X32, 1)`, false},
+			{`INSERT INTO plan_decision (plan_id, version, decision, agent, why, at) VALUES ('pl_1', 1, 'approved', 'ag_2', '', 1)`, true},
+		} {
+			if err := try(db, sql(c.statement)); (err == nil) != c.goes {
+				t.Errorf("%s: %v", c.statement, err)
+			}
+		}
+		faults, err := db.IntegrityCheck(ctx)
+		must(t, err)
+		if len(faults) > 0 {
+			t.Errorf("%+v", faults)
 		}
 	})
 }

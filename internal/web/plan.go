@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/policy"
@@ -35,12 +34,13 @@ type PlanRoom interface {
 	Check(ctx context.Context, who policy.Subject, id string) (redact.Run, error)
 	Checks(ctx context.Context, who policy.Subject, id string, version int) (redact.Check, error)
 	DismissBlocker(ctx context.Context, who policy.Subject, check string, n int, why string) error
-	LookedAt(ctx context.Context, who policy.Subject, id string, version int, l redact.Stepped) error
+	Stops(ctx context.Context, who policy.Subject, id string, version int) (redact.Stepping, error)
+	ShowStop(ctx context.Context, who policy.Subject, id string, version, source int, us int64) ([]byte, error)
+	LookedAt(ctx context.Context, who policy.Subject, id string, version int) error
 	Approve(ctx context.Context, who policy.Subject, id string, version int, why string) error
 	Reject(ctx context.Context, who policy.Subject, id string, version int, why string) error
 	Render(ctx context.Context, who policy.Subject, id string, version int) (redact.Rendering, error)
 	Rendered(ctx context.Context, who policy.Subject, id string, version int) (redact.Rendering, error)
-	Preview(ctx context.Context, who policy.Subject, id string, version, source int, us int64) ([]byte, error)
 }
 
 // maxPlanBody bounds a plan as the editor sends it, with what is said about it.
@@ -1220,12 +1220,4 @@ func (s *Server) planWhomAPI(w http.ResponseWriter, r *request) error {
 // mayRedact says whether the page of an item offers a plan.
 func (s *Server) mayRedact(r *request, it archive.Item) bool {
 	return s.o.Plan != nil && it.Kind == archive.KindVideo && policy.Decide(r.reader.Subject, policy.EditPlan, policy.ItemObject(it)).Allow
-}
-
-// frameOf is how long one frame of an item lasts.
-func frameOf(it archive.Item) time.Duration {
-	if it.FrameRate <= 0 {
-		return 40 * time.Millisecond
-	}
-	return time.Duration(float64(time.Second) / it.FrameRate)
 }

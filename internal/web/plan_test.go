@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/knowledge"
@@ -466,76 +465,6 @@ func TestPlanFields(t *testing.T) {
 	for in, want := range map[string]string{id: id, " " + origin + "/items/" + id + "?a=b#t=1 ": id, "/items/" + id + "/words": id, "": "", "it_1": "", "/items/": "", archive.NewID(archive.PrefixPlan): ""} {
 		if got := typedItem(in); got != want {
 			t.Errorf("%q: %q", in, got)
-		}
-	}
-}
-
-// The second person is shown every key frame, whatever the check named, both ends of each cut, and no stretch is longer than a few seconds.
-func TestStops(t *testing.T) {
-	t.Parallel()
-	items := []archive.Item{{ID: "a", Duration: 60 * time.Second, FrameRate: 25}, {ID: "b", Duration: 10 * time.Second}}
-	box := [4]int{0, 0, 1000, 1000}
-	p := plan.Plan{Cuts: []plan.Cut{{Source: 0, FromUS: 10_000_000, ToUS: 40_000_000}, {Source: 1, FromUS: 0, ToUS: 11_000_000}, {Source: 0, FromUS: 10_000_000, ToUS: 12_000_000}},
-		Tracks: []plan.Track{{Source: 0, Keys: []plan.Key{{AtUS: 1_000_000, Box: box}, {AtUS: 13_000_000, Box: box}, {AtUS: 13_010_000, Box: box}, {AtUS: 33_000_000, Box: box, Off: true}, {AtUS: 50_000_000, Box: box}}}}}
-	blockers := []redact.Blocker{{Kind: "uncovered", Cut: 0, Source: 0, AtUS: 13_330_000}, {Kind: "uncovered", Cut: 0, Source: 0, AtUS: 10_000_000, DismissedAt: time.Now()}, {Kind: "never", Cut: -1, Source: -1}, {Kind: "uncovered", Cut: 1, Source: 1, AtUS: 9_000_000}}
-	got := stopsOf(p, items, blockers)
-	find := func(source int, us int64) string {
-		for _, x := range got {
-			if x.source == source && x.us == us {
-				return x.why
-			}
-		}
-		return ""
-	}
-	for _, c := range []struct {
-		source int
-		us     int64
-		why    string
-	}{{0, 10_000_000, "cut"}, {0, 39_960_000, "end"}, {0, 13_000_000, "key"}, {0, 13_330_000, "blocker"}, {0, 33_000_000, "key"}, {0, 23_005_000, "middle"}, {1, 0, "cut"}, {1, 9_960_000, "end"}, {1, 9_000_000, "blocker"}} {
-		if why := find(c.source, c.us); why != c.why {
-			t.Errorf("at %d of source %d: %q, want %q", c.us, c.source, why, c.why)
-		}
-	}
-	if find(0, 50_000_000) != "" || find(0, 1_000_000) != "" {
-		t.Error("a stop lies outside every cut")
-	}
-	seen := map[string]bool{}
-	for i, x := range got {
-		if seen[x.key()] {
-			t.Errorf("%s twice", x.key())
-		}
-		seen[x.key()] = true
-		if i > 0 && got[i-1].cut == x.cut && x.us-got[i-1].us > stopGap.Microseconds() {
-			t.Errorf("nothing is shown from %d to %d", got[i-1].us, x.us)
-		}
-	}
-	if len(stopsOf(plan.Plan{Cuts: []plan.Cut{{Source: 5, ToUS: 1}}}, items, nil)) != 0 {
-		t.Error("a cut of nothing has stops")
-	}
-}
-
-// What was shown is remembered for as many as look at once, apart for each of them.
-func TestLooksAreApart(t *testing.T) {
-	t.Parallel()
-	var l looks
-	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	for i := range maxLooks + 10 {
-		l.show(lookKey{fmt.Sprint(i), "p", 1}, "0-0", now.Add(time.Duration(i)*time.Second))
-	}
-	if len(l.by) != maxLooks {
-		t.Errorf("%d are remembered", len(l.by))
-	}
-	if seen, _ := l.of(lookKey{"0", "p", 1}); seen != nil {
-		t.Error("the oldest stays")
-	}
-	k := lookKey{fmt.Sprint(maxLooks), "p", 1}
-	l.show(k, "0-1", now.Add(2*time.Hour))
-	if seen, s := l.of(k); !seen["0-0"] || !seen["0-1"] || seen["0-2"] || s < 3600 {
-		t.Errorf("%v in %d s", seen, s)
-	}
-	for _, other := range []lookKey{{k.agent, "p", 2}, {k.agent, "q", 1}, {"x", "p", 1}} {
-		if seen, _ := l.of(other); len(seen) != 0 {
-			t.Errorf("%v has seen what somebody else was shown", other)
 		}
 	}
 }

@@ -96,7 +96,6 @@ type Server struct {
 	streams streams
 	paces   paces
 	uploads uploads
-	looks   looks
 	// importing lets one import run at a time.
 	importing chan struct{}
 	// matching lets one file be held against the releases at a time.
