@@ -11,8 +11,8 @@ import (
 
 	"zapis/internal/archive"
 	"zapis/internal/catalogue"
+	"zapis/internal/geo"
 	"zapis/internal/knowledge"
-	"zapis/internal/web/geo"
 	"zapis/internal/web/template"
 )
 

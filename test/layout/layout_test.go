@@ -102,9 +102,10 @@ var rules = []rule{
 	{part: "internal/release/bundle"},
 	{part: "internal/release", may: slices.Concat(nouns, engines, []string{"internal/release", "=internal/redact/plan"}), never: backends},
 	{part: "internal/match", may: slices.Concat(nouns, engines, []string{"internal/match", "=internal/release/bundle"}), never: backends},
-	{part: "internal/site", may: []string{"verify", "internal/site"}},
+	{part: "internal/geo"},
+	{part: "internal/site", may: []string{"verify", "internal/site", "=internal/geo"}},
 	{part: "internal/config", may: []string{"internal/archive"}},
-	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/anchor", "internal/proof", "internal/release", "internal/web"})},
+	{part: "internal/web", may: slices.Concat(nouns, activities, []string{"internal/anchor", "internal/proof", "internal/release", "internal/geo", "internal/web"})},
 }
 
 func init() {

@@ -14,6 +14,7 @@ type View struct {
 	Kind   string
 	Centre Point   // of ViewAround
 	Radius float64 // kilometres, of ViewAround: what is at least in sight to each side
+	Detail float64 // units to which outlines are right; 0: as fine as the data and a desk allow. From 1 on everything lies on whole units
 }
 
 // Size of a map in units. A unit is about a pixel on a desk.

@@ -42,7 +42,7 @@ func (a *Atlas) Draw(v View) *Drawing {
 		v.Radius = max(10, min(3000, v.Radius))
 		return a.draw(v)
 	}
-	v = View{Kind: v.Kind}
+	v = View{Kind: v.Kind, Detail: v.Detail}
 	if d, ok := a.base.Load(v); ok {
 		return d.(*Drawing)
 	}
@@ -58,6 +58,10 @@ func (a *Atlas) draw(v View) *Drawing {
 	if v.Kind != ViewAround || v.Radius > 1000 {
 		tolerance, smallest = 0.55, 2.5
 	}
+	if v.Detail > 0 {
+		tolerance, smallest = v.Detail, 5*v.Detail
+	}
+	whole := v.Detail >= 1
 	lines := map[int][]vertex{} // of arcs, projected and thinned
 	arc := func(i int) []vertex {
 		if l, ok := lines[i]; ok {
@@ -67,9 +71,9 @@ func (a *Atlas) draw(v View) *Drawing {
 		lines[i] = l
 		return l
 	}
-	var land, borders, uncertain path
+	land, borders, uncertain := path{whole: whole}, path{whole: whole}, path{whole: whole}
 	for _, c := range a.Countries {
-		var own path
+		own := path{whole: whole}
 		var widest Label
 		var room float64
 		for k, polygon := range c.polygons {
@@ -348,13 +352,16 @@ func nice(km float64) float64 {
 // Circle gives the path of all points at a distance from another one.
 func (v View) Circle(g Point, kilometres float64) string {
 	p := v.projection()
-	const n = 48
+	n := 48
+	if v.Detail >= 1 {
+		n = 24
+	}
 	var ring []vertex
 	for i := range n {
-		x, y := p.at(destination(g, kilometres, 2*math.Pi*float64(i)/n))
+		x, y := p.at(destination(g, kilometres, 2*math.Pi*float64(i)/float64(n)))
 		ring = append(ring, vertex{x, y})
 	}
-	var out path
+	out := path{whole: v.Detail >= 1}
 	if ring = clip(ring); len(ring) > 2 {
 		out.ring(ring)
 	}
@@ -367,10 +374,11 @@ func (v View) UnitsFor(kilometres float64) float64 {
 	return kilometres * p.scale
 }
 
-// path writes SVG path data with one decimal, each point relative to the one before: shorter by half.
+// path writes SVG path data with one decimal or none, each point relative to the one before: shorter by half.
 type path struct {
-	b    []byte
-	x, y int // tenths
+	b     []byte
+	x, y  int // tenths
+	whole bool
 }
 
 func (p *path) empty() bool    { return len(p.b) == 0 }
@@ -378,6 +386,9 @@ func (p *path) String() string { return string(p.b) }
 
 func (p *path) to(verb byte, v vertex) bool {
 	x, y := int(math.Round(v.x*10)), int(math.Round(v.y*10))
+	if p.whole {
+		x, y = int(math.Round(v.x))*10, int(math.Round(v.y))*10
+	}
 	if verb == 'l' && x == p.x && y == p.y {
 		return false
 	}

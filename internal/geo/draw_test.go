@@ -48,7 +48,8 @@ func TestDrawnBorders(t *testing.T) {
 	a := world(t)
 	for name, v := range map[string]View{
 		"north": {Kind: ViewNorth}, "world": {Kind: ViewWorld}, "region": {Kind: ViewAround, Centre: Point{45, 34}, Radius: 500}, "near": {Kind: ViewAround, Centre: Point{44.9, 34.1}, Radius: 60},
-		"from Moscow": {Kind: ViewAround, Centre: Point{55.75, 37.6}, Radius: 1500},
+		"from Moscow":   {Kind: ViewAround, Centre: Point{55.75, 37.6}, Radius: 1500},
+		"coarse, north": {Kind: ViewNorth, Detail: 2}, "coarse, region": {Kind: ViewAround, Centre: Point{45, 34}, Radius: 500, Detail: 3}, "coarse, from Moscow": {Kind: ViewAround, Centre: Point{55.75, 37.6}, Radius: 1500, Detail: 3},
 	} {
 		d := a.Draw(v)
 		land := rings(t, d.Land)

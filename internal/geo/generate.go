@@ -314,7 +314,7 @@ func encode(all []country, arcs [][]point) []byte {
 	for _, c := range all {
 		text(c.code)
 		text(c.disputed)
-		for _, tag := range []language.Tag{language.English, language.Russian, language.Ukrainian} {
+		for _, tag := range tags {
 			text(named(c, tag))
 		}
 		num(len(c.polygons))
@@ -341,13 +341,16 @@ func encode(all []country, arcs [][]point) []byte {
 	return z.Bytes()
 }
 
+// tags are the languages of names, in the order of the file; geo.languages says the same.
+var tags = []language.Tag{language.English, language.Russian, language.Ukrainian, language.Arabic}
+
 // renamed are names that have changed since the tables of names were made.
-var renamed = map[string][3]string{
-	"807": {"North Macedonia", "Северная Македония", "Північна Македонія"},
-	"748": {"Eswatini", "Эсватини", "Есватіні"},
-	"792": {"Türkiye", "Турция", "Туреччина"},
-	"112": {"Belarus", "Беларусь", "Білорусь"},
-	"203": {"Czechia", "Чехия", "Чехія"},
+var renamed = map[string][4]string{
+	"807": {"North Macedonia", "Северная Македония", "Північна Македонія", "مقدونيا الشمالية"},
+	"748": {"Eswatini", "Эсватини", "Есватіні", "إسواتيني"},
+	"792": {"Türkiye", "Турция", "Туреччина", "تركيا"},
+	"112": {"Belarus", "Беларусь", "Білорусь", "بيلاروس"},
+	"203": {"Czechia", "Чехия", "Чехія", "التشيك"},
 }
 
 // named gives a country's name; disputed areas are named by the workspace's own words.
@@ -355,7 +358,7 @@ func named(c country, tag language.Tag) string {
 	if c.disputed != "" || c.code == "" {
 		return ""
 	}
-	i := slices.Index([]language.Tag{language.English, language.Russian, language.Ukrainian}, tag)
+	i := slices.Index(tags, tag)
 	if n, ok := renamed[c.code]; ok {
 		return n[i]
 	}

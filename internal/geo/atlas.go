@@ -33,7 +33,7 @@ func (p Point) Valid() bool {
 type Country struct {
 	Code    string            // ISO 3166-1 numeric; empty for areas that have none
 	Dispute string            // key of Disputes; empty for what nobody disputes
-	Names   map[string]string // by language; empty for disputed areas, for which the workspace has words
+	Names   map[string]string // by language: en, ru, uk, ar; empty for disputed areas, for which the workspace has words
 
 	polygons [][][]int // polygon, ring (the first is the outline), arcs; ^n is arc n backwards
 	caps     []disc    // one for each polygon
@@ -69,6 +69,9 @@ var World = sync.OnceValues(func() (*Atlas, error) {
 })
 
 const unit = 2e-3 // degrees; generate.go has the same
+
+// languages of the names of countries, in the order of the file.
+var languages = []string{"en", "ru", "uk", "ar"}
 
 // parse reads what generate.go wrote.
 func parse(b []byte) (*Atlas, error) {
@@ -110,7 +113,7 @@ func parse(b []byte) (*Atlas, error) {
 	a.uses = make([][]int, len(a.arcs))
 	for i := range count() {
 		c := Country{Code: text(), Dispute: text(), Names: map[string]string{}}
-		for _, lang := range []string{"en", "ru", "uk"} {
+		for _, lang := range languages {
 			c.Names[lang] = text()
 		}
 		for range count() {
@@ -256,6 +259,24 @@ var Disputes = []Dispute{
 	{"north-cyprus", "196", Point{35.3, 33.5}}, {"cyprus-buffer", "196", Point{35.07, 33.1}}, {"palestine", "275", Point{31.9, 35.2}}, {"siachen", "", Point{35.4, 77.1}},
 	{"taiwan", "", Point{23.8, 121.0}}, {"spratly", "", Point{10.7, 115.8}}, {"scarborough", "", Point{15.2, 117.8}}, {"west-sahara", "", Point{24.5, -12.5}}, {"somaliland", "706", Point{9.6, 46.0}},
 	{"gibraltar", "", Point{36.13, -5.35}}, {"falklands", "", Point{-51.7, -59.0}}, {"guantanamo", "192", Point{19.9, -75.1}}, {"bajo-nuevo", "", Point{15.86, -78.64}},
+}
+
+// UnmarkedIn gives those of Unmarked that are in sight.
+func UnmarkedIn(v View) []string {
+	var out []string
+	for _, key := range Unmarked {
+		if _, _, in := v.Locate(unmarkedAt[key]); in {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// unmarkedAt are points about the middle of them.
+var unmarkedAt = map[string]Point{
+	"ukraine-east": {48.0, 37.8}, "abkhazia": {43.0, 41.0}, "south-ossetia": {42.3, 44.0}, "transnistria": {47.0, 29.4}, "karabakh": {39.8, 46.7}, "golan": {33.0, 35.8},
+	"jerusalem": {31.78, 35.25}, "kashmir": {34.0, 75.5}, "aksai-chin": {35.2, 79.3}, "arunachal": {28.2, 94.7}, "paracel": {16.5, 112.0}, "senkaku": {25.75, 123.5},
+	"liancourt": {37.24, 131.87}, "west-sahara-west": {25.5, -13.5}, "abyei": {9.6, 28.4}, "halaib": {22.2, 35.6}, "ilemi": {4.9, 35.3}, "essequibo": {6.0, -59.5},
 }
 
 // Unmarked are areas that are disputed, or held against the will of the state to which they belong, and that have no shape of their own in the
