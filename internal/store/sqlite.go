@@ -13,15 +13,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
-	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // the encryption of the file
+	"github.com/ncruces/go-sqlite3/vfs/adiantum"
 
 	"zapis/internal/archive"
+	"zapis/internal/store/writeahead"
 )
+
+// fileSystem names what SQLite reads and writes through: the files encrypted, the write-ahead file in whole blocks.
+const fileSystem = "zapis"
+
+var register = sync.OnceFunc(func() { vfs.Register(fileSystem, writeahead.Wrap(adiantum.Wrap(vfs.Find(""), nil))) })
 
 const (
 	readers     = 3
@@ -51,6 +58,7 @@ func openSQLite(o Options, create bool) (*sqliteEngine, error) {
 	if err != nil {
 		return nil, err
 	}
+	register()
 	if len(o.Key) != 32 {
 		return nil, fmt.Errorf("%w: a database key has 32 bytes", archive.ErrInvalid)
 	}
@@ -68,7 +76,7 @@ func openSQLite(o Options, create bool) (*sqliteEngine, error) {
 	}
 	e := &sqliteEngine{path: path}
 	// rw and not rwc: whatever happens to the path, opening never makes an empty database.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?vfs=adiantum&mode=rw&modeof=" + url.QueryEscape(path)
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?vfs=" + fileSystem + "&mode=rw&modeof=" + url.QueryEscape(path)
 	if e.w, err = openPool(dsn+"&_txlock=immediate", connect(o.Key, writerCache, create, false)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
