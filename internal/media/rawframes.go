@@ -20,6 +20,8 @@ import (
 type RawOptions struct {
 	// MaxHeight bounds the shorter side, as in a working copy; default 720.
 	MaxHeight int
+	// Width and Height, if set, are the size of the frames, whatever their proportions, and MaxHeight says nothing.
+	Width, Height int
 	// Gray leaves the colours out.
 	Gray bool
 	// Rate is how many frames a second are given at most; 0: every frame.
@@ -45,6 +47,9 @@ func (t *Tools) RawFrames(ctx context.Context, cut Cut, o RawOptions, each func(
 		o.MaxHeight = 720
 	}
 	w, h := proxySize(c.video, o.MaxHeight)
+	if o.Width > 0 && o.Height > 0 {
+		w, h = o.Width, o.Height
+	}
 	rep, err := t.rawFrames(ctx, &c, w, h, o, each)
 	return rep, c.read.ranges(), err
 }

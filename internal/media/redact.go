@@ -33,9 +33,10 @@ type RedactOut struct {
 type RedactOptions struct {
 	// Outs are the sizes, 1 to 4, made in one pass; masks are painted once, at the largest.
 	Outs []RedactOut
-	// Boxes appends to into what is covered (or revealed) at a time of a cut's source, in microseconds as of Cut, and is called in one
+	// Boxes appends to into what is covered at any moment of a cut's source from from-slack up to and with to+slack, in microseconds as of Cut, each
+	// box as large as to hold what it covers wherever that is meanwhile, and what is revealed at every moment from from to to. It is called in one
 	// goroutine. Nil: nothing.
-	Boxes func(cut int, us int64, into []mask.Box) []mask.Box
+	Boxes func(cut int, from, to, slack int64, into []mask.Box) []mask.Box
 	// Hide covers the whole picture but for the boxes that reveal.
 	Hide bool
 	// Seed is where the noise comes from: the same seed gives the same bytes.
@@ -71,15 +72,21 @@ type Redacted struct {
 // first cut.
 //
 // It guarantees: the encoder gets painted frames and nothing else of the picture, so that what is under a solid mask has no part in a single byte of
-// the outcome; a mask covers a frame wherever its box is from the moment the frame begins to the moment the frame after it could be shown; a cut begins
-// with the frame shown at its beginning and shows none that begins at its end or later; the same cuts, boxes, seed and versions of the programs
+// the outcome; a mask covers a frame wherever its box is from the moment the frame begins to the moment the frame after it begins, and half a frame
+// before and after that; a cut begins with the frame shown at its beginning and shows none that begins at its end or later; the same cuts, boxes, seed and versions of the programs
 // give the same bytes; no metadata, no mark of the encoder, one track of pictures and at most one of sound. It does not judge whether a mask covers what
 // it should.
 func (t *Tools) Redact(ctx context.Context, cuts []Cut, o RedactOptions) (Redacted, error) {
-	r, err := t.newRedactRun(cuts, o)
+	for i, out := range o.Outs {
+		if out.Out == nil {
+			return Redacted{}, fmt.Errorf("%w: size %d goes nowhere", archive.ErrInvalid, i)
+		}
+	}
+	r, err := newRedactRun(cuts, o, -1)
 	if err != nil {
 		return Redacted{}, err
 	}
+	r.t = t
 	if err := r.hear(ctx); err != nil {
 		return Redacted{}, err
 	}
@@ -129,7 +136,8 @@ type redactRun struct {
 	shown      []*mask.Picture
 }
 
-func (t *Tools) newRedactRun(cuts []Cut, o RedactOptions) (*redactRun, error) {
+// newRedactRun finds out what a clip of some cuts is like. With only, of 0 or more, no more is asked of the originals than what that cut of the clip needs.
+func newRedactRun(cuts []Cut, o RedactOptions, only int) (*redactRun, error) {
 	bad := func(format string, a ...any) (*redactRun, error) {
 		return nil, fmt.Errorf("%w: %s", archive.ErrInvalid, fmt.Sprintf(format, a...))
 	}
@@ -147,35 +155,37 @@ func (t *Tools) newRedactRun(cuts []Cut, o RedactOptions) (*redactRun, error) {
 			return nil, err
 		}
 	}
-	r := &redactRun{t: t, o: o, cuts: cuts, read: make([][]Range, len(cuts))}
+	r := &redactRun{o: o, cuts: cuts, read: make([][]Range, len(cuts))}
 	r.o.Outs = slices.Clone(o.Outs)
 	if r.o.paint == nil {
 		r.o.paint = (*mask.Painter).Paint
 	}
 	for i, c := range cuts {
-		if err := refusal(c.Probe); err != nil {
-			return nil, fmt.Errorf("cut %d: %w", i, err)
-		}
-		v, ok := c.Probe.Video()
-		if c.Probe.Kind != archive.KindVideo || !ok || v.Width <= 0 || v.Height <= 0 {
-			return nil, fmt.Errorf("cut %d: %w: kind %s", i, ErrNotMedia, c.Probe.Kind)
-		}
 		if c.From < 0 || c.To <= c.From || c.To > maxSeconds*time.Second {
-			return bad("cut %d: it ends after it begins", i)
+			return bad("cut %d: it ends before it begins, or when it begins", i)
 		}
-		if d := c.Probe.Duration; d > 0 && c.To.Seconds() > d+1 {
-			return bad("cut %d: it ends after its source does", i)
-		}
-		if i == 0 {
-			r.first = v
-			r.num, r.den = proxyRate(v)
+		if only < 0 || i == 0 || i == only {
+			if err := refusal(c.Probe); err != nil {
+				return nil, fmt.Errorf("cut %d: %w", i, err)
+			}
+			v, ok := c.Probe.Video()
+			if c.Probe.Kind != archive.KindVideo || !ok || v.Width <= 0 || v.Height <= 0 {
+				return nil, fmt.Errorf("cut %d: %w: kind %s", i, ErrNotMedia, c.Probe.Kind)
+			}
+			if d := c.Probe.Duration; d > 0 && c.To.Seconds() > d+1 {
+				return bad("cut %d: it ends after its source does", i)
+			}
+			if i == 0 {
+				r.first = v
+				r.num, r.den = proxyRate(v)
+			}
 		}
 		n := max(scale((c.To-c.From).Microseconds(), r.num, r.den*1_000_000), 1)
 		r.places = append(r.places, n)
 		r.total += n
 	}
 	for i, out := range o.Outs {
-		if out.Out == nil || out.Height < 0 || out.Height == 1 || out.Height > 2160 {
+		if out.Height < 0 || out.Height == 1 || out.Height > 2160 {
 			return bad("size %d", i)
 		}
 		if out.Height == 0 {
@@ -292,7 +302,7 @@ func (r *redactRun) render(ctx context.Context) (Redacted, error) {
 
 // paintAll decodes the cuts one after the other, paints the frames and writes them to the encoder.
 func (r *redactRun) paintAll(ctx context.Context, w io.Writer) error {
-	out := &canvas{r: r, w: w, picture: mask.NewPicture(r.w, r.h, false, nil)}
+	out := &canvas{r: r, w: w, picture: mask.NewPicture(r.w, r.h, false, nil), stills: stills}
 	for i := range r.cuts {
 		if err := r.paintCut(ctx, out, i); err != nil {
 			if out.err == nil { // else the encoder closed its ear, and knows why
@@ -329,6 +339,7 @@ type canvas struct {
 	r       *redactRun
 	w       io.Writer
 	picture *mask.Picture
+	stills  int64 // how many pictures are kept
 	err     error // of writing
 }
 
@@ -358,7 +369,7 @@ func (c *canvas) write() error {
 			return fmt.Errorf("write frame: %w", err)
 		}
 	}
-	if k := int64(len(r.shown)); k < stills && r.done >= r.total*(2*k+1)/(2*stills) {
+	if k := int64(len(r.shown)); k < c.stills && r.done >= r.total*(2*k+1)/(2*c.stills) {
 		copied := mask.NewPicture(r.w, r.h, false, nil)
 		copy(copied.Y, c.picture.Y)
 		copy(copied.U, c.picture.U)
@@ -380,21 +391,40 @@ type placer struct {
 	w, h    int
 	painter *mask.Painter
 	target  *mask.Picture
+	slack   int64 // half a frame of the source's working copy, in which a mask was drawn, µs
 
-	next    int64 // place
-	anchor  int64 // time of place 0, µs of the source
-	current *mask.Picture
-	at      int64 // time of current
-	started bool
-	sets    boxSets
+	next     int64 // place
+	anchor   int64 // time of place 0, µs of the source
+	anchored bool
+	current  *mask.Picture
+	at       int64 // time of current
+	started  bool  // there is a current one
+	boxes    []mask.Box
 }
 
 func newPlacer(out *canvas, cut int, places int64, w, h int) *placer {
 	p := &placer{out: out, cut: cut, places: places, w: w, h: h, painter: mask.New(out.r.o.Seed, w, h), current: mask.NewPicture(w, h, false, nil)}
-	p.painter.Hold = int(max(scale(1, out.r.num, 2*out.r.den), 1)) // half a second
+	v, _ := out.r.cuts[cut].Probe.Video()
+	p.painter.Reach = reach(v, w, h)
+	p.painter.Hold = out.r.hold()
+	num, den := proxyRate(v)
+	p.slack = scale(1, den*1_000_000, 2*num)
 	p.target = out.place(w, h)
 	out.blacken()
 	return p
+}
+
+// hold is for how many frames of the clip pixelated cells keep their colour: half a second.
+func (r *redactRun) hold() int { return int(max(scale(1, r.num, 2*r.den), 1)) }
+
+// reach is how far the scaler carries a sample of a source into a picture of a size. Pictures are made larger only where pixels are not square.
+func reach(v Stream, w, h int) int {
+	width, height := v.Width, v.Height
+	if v.Rotation%180 == 90 {
+		width, height = height, width
+	}
+	k := max(1, float64(w)/float64(max(width, 1)), float64(h)/float64(max(height, 1)))
+	return int(math.Ceil(mask.DefaultReach * k))
 }
 
 // oldest is for how long before a cut a picture may have stood that is shown in it.
@@ -405,21 +435,28 @@ func (p *placer) time(half int64) int64 {
 	return p.anchor + scale(half, p.out.r.den*1_000_000, 2*p.out.r.num)
 }
 
+// anchorAt says when place 0 begins, by when the first frame does. Places begin with the first frame, so that frames of a steady clock fall into the
+// middle of theirs; where the first one stands for longer they begin with the cut.
+func (p *placer) anchorAt(first int64) error {
+	from := p.out.r.cuts[p.cut].From.Microseconds()
+	if from-first > oldest {
+		return nothingThere()
+	}
+	p.anchor, p.anchored = from, true
+	if wait := from - first; wait >= 0 && wait < scale(1, p.out.r.den*1_000_000, p.out.r.num) {
+		p.anchor = first
+	}
+	return nil
+}
+
 // frame takes the next frame of the source.
 func (p *placer) frame(_ int, us int64, pic *mask.Picture) error {
-	from := p.out.r.cuts[p.cut].From.Microseconds()
-	if !p.started {
-		if from-us > oldest {
-			return nothingThere()
+	if !p.anchored {
+		if err := p.anchorAt(us); err != nil {
+			return err
 		}
-		// Places begin with the first frame, so that frames of a steady clock fall into the middle of theirs; where the first one stands for
-		// longer they begin with the cut.
-		p.anchor = from
-		if wait := from - us; wait >= 0 && wait < scale(1, p.out.r.den*1_000_000, p.out.r.num) {
-			p.anchor = us
-		}
-		p.started = true
-	} else if p.next == 0 || p.time(2*p.next+1) <= us {
+	}
+	if p.started && (p.next == 0 || p.time(2*p.next+1) <= us) {
 		// The first frame is shown whatever comes; a later one up to where the next is nearer.
 		if err := p.fill(us); err != nil {
 			return err
@@ -428,14 +465,14 @@ func (p *placer) frame(_ int, us int64, pic *mask.Picture) error {
 	copy(p.current.Y, pic.Y)
 	copy(p.current.U, pic.U)
 	copy(p.current.V, pic.V)
-	p.at = us
+	p.at, p.started = us, true
 	return nil
 }
 
-// fill shows the current frame up to the place that is nearest to a time.
+// fill shows the current frame up to the place that is nearest to a time, at which the next one begins.
 func (p *placer) fill(us int64) error {
 	for p.next < p.places && (p.next == 0 || p.time(2*p.next+1) <= us) {
-		if err := p.show(); err != nil {
+		if err := p.show(us); err != nil {
 			return err
 		}
 	}
@@ -445,14 +482,15 @@ func (p *placer) fill(us int64) error {
 // finish shows the last frame to the end of the cut.
 func (p *placer) finish() error {
 	for p.next < p.places {
-		if err := p.show(); err != nil {
+		if err := p.show(p.out.r.cuts[p.cut].To.Microseconds()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *placer) show() error {
+// show paints the current frame, after which the next one begins at a time, and writes it into the next place.
+func (p *placer) show(until int64) error {
 	o := &p.out.r.o
 	t := p.target
 	for y := range p.h {
@@ -463,75 +501,14 @@ func (p *placer) show() error {
 		copy(t.U[y*t.StrideC:y*t.StrideC+cw], p.current.U[y*p.current.StrideC:])
 		copy(t.V[y*t.StrideC:y*t.StrideC+cw], p.current.V[y*p.current.StrideC:])
 	}
-	var boxes []mask.Box
+	p.boxes = p.boxes[:0]
 	if o.Boxes != nil {
-		// The moment the frame begins, the moment it is shown, the middle and the end of that; and half a place before, where a working copy
-		// may have shown it already to whoever drew the mask.
-		boxes = p.sets.over(func(us int64, into []mask.Box) []mask.Box { return o.Boxes(p.cut, us, into) },
-			max(p.at-p.time(1)+p.anchor, 0), p.at, p.time(2*p.next), p.time(2*p.next+1), p.time(2*p.next+2)-1)
+		// From the moment the frame begins to the moment the next one does, and while it is shown; and half a frame more on either side, where a working
+		// copy may have shown it to whoever drew the mask.
+		from, to := min(p.at, p.time(2*p.next)), max(p.at, until-1, p.time(2*p.next+2)-1)
+		p.boxes = o.Boxes(p.cut, from, to, p.slack, p.boxes)
 	}
-	o.paint(p.painter, t, int(p.out.r.done), boxes, o.Hide)
+	o.paint(p.painter, t, int(p.out.r.done), p.boxes, o.Hide)
 	p.next++
 	return p.out.write()
-}
-
-// boxSets joins what is covered at several moments.
-type boxSets struct {
-	all, one []mask.Box
-	where    map[int]int // place in all of the box of a track
-	count    []int       // at how many moments it was there
-}
-
-// over gives for each track the region that holds it at every one of the moments: what covers does so wherever it is at any of them, what reveals does
-// so only where it is at all of them. At the moment before, only what covers is asked for.
-func (s *boxSets) over(at func(us int64, into []mask.Box) []mask.Box, before int64, moments ...int64) []mask.Box {
-	if s.where == nil {
-		s.where = map[int]int{}
-	}
-	clear(s.where)
-	s.all, s.count = s.all[:0], s.count[:0]
-	for pass := range len(moments) + 1 {
-		us, early := before, pass == len(moments)
-		if !early {
-			us = moments[pass]
-		}
-		s.one = at(us, s.one[:0])
-		for _, b := range s.one {
-			k, known := s.where[b.ID]
-			switch {
-			case early && b.Reveal:
-			case !known && (!b.Reveal || pass == 0):
-				s.where[b.ID] = len(s.all)
-				s.all, s.count = append(s.all, b), append(s.count, 1)
-			case !known:
-				// It reveals, and did not a moment ago.
-			case s.all[k].Reveal != b.Reveal:
-				if !b.Reveal {
-					s.all, s.count = append(s.all, b), append(s.count, 1)
-				}
-			case b.Reveal:
-				s.count[k]++
-				a := &s.all[k]
-				x, y := max(a.X, b.X), max(a.Y, b.Y)
-				a.W, a.H = min(a.X+a.W, b.X+b.W)-x, min(a.Y+a.H, b.Y+b.H)-y
-				a.X, a.Y = x, y
-			default:
-				a := &s.all[k]
-				x, y := min(a.X, b.X), min(a.Y, b.Y)
-				a.W, a.H = max(a.X+a.W, b.X+b.W)-x, max(a.Y+a.H, b.Y+b.H)-y
-				a.X, a.Y = x, y
-				if b.Kind != a.Kind {
-					a.Kind = mask.Solid
-				}
-			}
-		}
-	}
-	kept := s.all[:0]
-	for i, b := range s.all {
-		if !b.Reveal || s.count[i] == len(moments) && b.W > 0 && b.H > 0 {
-			kept = append(kept, b)
-		}
-	}
-	s.all = kept
-	return kept
 }

@@ -79,6 +79,8 @@ func (r *redactRun) hear(ctx context.Context) error {
 		if r.o.Sound[i].Mode != SoundKeep {
 			continue
 		}
+		// The places of a cut may last longer than the cut does: what is said after its end is not heard.
+		part = part[:min(int64(len(part)), scale((r.cuts[i].To-r.cuts[i].From).Microseconds(), heardRate, 1_000_000))]
 		if err := r.hearCut(ctx, i, part); err != nil {
 			return fmt.Errorf("cut %d: sound: %w", i, err)
 		}

@@ -341,8 +341,8 @@ func (s *Service) make(ctx context.Context, a *attempt, tools Media, p plan.Plan
 	index := p.Index()
 	ro := media.RedactOptions{Hide: p.Picture.Hide, Seed: Seed([32]byte(row.SHA256)), Beat: func(part float64) { s.tick(ctx, a, part) }}
 	var scratch []plan.Box
-	ro.Boxes = func(cut int, us int64, into []mask.Box) []mask.Box {
-		scratch = index.At(p.Cuts[cut].Source, us, scratch[:0])
+	ro.Boxes = func(cut int, from, to, slack int64, into []mask.Box) []mask.Box {
+		scratch = index.Over(p.Cuts[cut].Source, from, to, slack, scratch[:0])
 		return append(into, boxes(scratch)...)
 	}
 	cuts := make([]media.Cut, len(p.Cuts))

@@ -31,7 +31,7 @@ func (b *bench) sharpRecording(dir string, seconds int) (name, about string, err
 }
 
 // fiveTracks are five masks that move across the picture, three solid and two pixelated.
-func fiveTracks(_ int, us int64, into []mask.Box) []mask.Box {
+func fiveTracks(_ int, us, _, _ int64, into []mask.Box) []mask.Box {
 	for i := range 5 {
 		at := (int(us/40) + i*170_000) % 1_600_000
 		if at > 800_000 {

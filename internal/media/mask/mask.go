@@ -1,9 +1,10 @@
 // Package mask paints over parts of a decoded picture so that nothing of what was there can be had back.
 //
 // It guarantees: every sample of every plane under a solid mask becomes the same fixed value, whatever it was; a mask is
-// rounded outwards to whole chroma samples and grown by a margin, a revealed region is rounded inwards; a kind that is not
-// known is painted solid; the same seed, picture and boxes give the same bytes. Under pixelation what is left of a region is
-// at most six by six cells, each the mean colour of its cell at one moment of half a second, in sixteen levels, with noise.
+// rounded outwards to whole chroma samples and grown by a margin, a revealed region is rounded inwards and shrunk by as far as
+// scaling carries what lies beside it; a kind that is not known is painted solid; the same seed, picture and boxes give the same
+// bytes. Under pixelation what is left of a region is at most six by six cells, each the mean colour of its cell at one moment
+// of half a second, in sixteen levels, with noise.
 //
 // It does not find what has to be covered, does not follow anything, and does not make pixelation anonymous: of a face
 // it leaves colours and their rough places. Solid is the default for that reason. It offers no blur: see [ErrBlur].
@@ -89,8 +90,7 @@ type Box struct {
 
 const (
 	million = 1_000_000
-	// marginPart of the shorter side is added on each side of a mask: what scaling and the encoder smear over the edge,
-	// and what a hand draws too tight.
+	// marginPart of the shorter side is added on each side of a mask: what a hand draws too tight.
 	marginPart = 100
 	// Cells a pixelated region has across its longer side, at most.
 	Cells = 6
@@ -105,14 +105,21 @@ const (
 // DefaultHold is for how many frames the cells of a pixelated region keep their colour unless the painter is told otherwise.
 const DefaultHold = 12
 
+// DefaultReach is how far, in pixels, a scaler that makes a picture smaller carries a sample: two samples, which are four pixels
+// in the planes of colour, and one for where their samples lie; rounded up to whole samples of colour.
+const DefaultReach = 6
+
 // Painter paints the frames of one clip, in order. Not safe for use by several goroutines.
 type Painter struct {
 	// Hold is for how many frames cells keep their colour: half a second's worth.
 	Hold int
-	seed [32]byte
-	w, h int
-	held map[int]*cells
-	kept []byte // scratch for revealed regions
+	// Reach is for how many pixels beside the edge of a region what lies on the other side of it may have a part in a pixel. It is more than
+	// DefaultReach where the picture was made larger.
+	Reach int
+	seed  [32]byte
+	w, h  int
+	held  map[int]*cells
+	kept  []byte // scratch for revealed regions
 }
 
 type cells struct {
@@ -123,7 +130,7 @@ type cells struct {
 
 // New makes a painter of pictures of one size. The noise comes from the seed alone.
 func New(seed [32]byte, w, h int) *Painter {
-	return &Painter{Hold: DefaultHold, seed: seed, w: w, h: h, held: map[int]*cells{}}
+	return &Painter{Hold: DefaultHold, Reach: DefaultReach, seed: seed, w: w, h: h, held: map[int]*cells{}}
 }
 
 // area is a region in pixels: even edges, or the edge of the picture.
@@ -131,34 +138,41 @@ type area struct{ x0, y0, x1, y1 int }
 
 func (a area) empty() bool { return a.x1 <= a.x0 || a.y1 <= a.y0 }
 
-// Margin is how many pixels are added on each side of a mask in a picture of a size.
-func Margin(w, h int) int { return max(2, (min(w, h)+marginPart-1)/marginPart) }
+// Margin is how many pixels are added on each side of a mask in a picture of a size, for a reach as in Painter.
+func Margin(w, h, reach int) int { return max(reach, (min(w, h)+marginPart-1)/marginPart) }
 
 // outwards gives the pixels that a mask covers: rounded outwards and with the margin. What lies wholly beside the picture is empty.
-func outwards(b Box, w, h int) area {
+func outwards(b Box, w, h, reach int) area {
 	x0, y0, x1, y1, ok := clamp(b)
 	if !ok {
 		return area{}
 	}
-	m := Margin(w, h)
+	m := Margin(w, h, reach)
 	return area{
 		max(0, x0*w/million-m) &^ 1, max(0, y0*h/million-m) &^ 1,
 		min(w, (ceil(x1*w)+m+1)&^1), min(h, (ceil(y1*h)+m+1)&^1),
 	}
 }
 
-// inwards gives the pixels of a revealed region: rounded inwards to whole chroma samples.
-func inwards(b Box, w, h int) area {
+// inwards gives the pixels of a revealed region in which nothing beside it has a part: shrunk by the reach and rounded inwards to whole chroma
+// samples. At the edge of the picture there is nothing beside it.
+func inwards(b Box, w, h, reach int) area {
 	x0, y0, x1, y1, ok := clamp(b)
 	if !ok {
 		return area{}
 	}
-	a := area{(ceil(x0*w) + 1) &^ 1, (ceil(y0*h) + 1) &^ 1, x1 * w / million &^ 1, y1 * h / million &^ 1}
-	if x1 == million {
-		a.x1 = w
+	a := area{0, 0, w, h}
+	if x0 > 0 {
+		a.x0 = (ceil(x0*w) + reach + 1) &^ 1
 	}
-	if y1 == million {
-		a.y1 = h
+	if y0 > 0 {
+		a.y0 = (ceil(y0*h) + reach + 1) &^ 1
+	}
+	if x1 < million {
+		a.x1 = max(x1*w/million-reach, 0) &^ 1
+	}
+	if y1 < million {
+		a.y1 = max(y1*h/million-reach, 0) &^ 1
 	}
 	return a
 }
@@ -184,14 +198,14 @@ func (m *Painter) Paint(p *Picture, frame int, boxes []Box, hide bool) {
 	}
 	for _, b := range boxes {
 		if b.Kind == Pixelate && !b.Reveal {
-			if a := outwards(b, p.W, p.H); !a.empty() {
+			if a := outwards(b, p.W, p.H, m.Reach); !a.empty() {
 				m.pixelate(p, frame, b.ID, a)
 			}
 		}
 	}
 	for _, b := range boxes {
 		if b.Kind != Pixelate && !b.Reveal {
-			if a := outwards(b, p.W, p.H); !a.empty() {
+			if a := outwards(b, p.W, p.H, m.Reach); !a.empty() {
 				fill(p, a)
 			}
 		}
@@ -203,14 +217,14 @@ func (m *Painter) hide(p *Picture, boxes []Box) {
 	m.kept = m.kept[:0]
 	for _, b := range boxes {
 		if b.Reveal {
-			eachRow(p, inwards(b, p.W, p.H), func(row []byte, _ bool) { m.kept = append(m.kept, row...) })
+			eachRow(p, inwards(b, p.W, p.H, m.Reach), func(row []byte, _ bool) { m.kept = append(m.kept, row...) })
 		}
 	}
 	fill(p, area{0, 0, p.W, p.H})
 	at := 0
 	for _, b := range boxes {
 		if b.Reveal {
-			eachRow(p, inwards(b, p.W, p.H), func(row []byte, _ bool) { at += copy(row, m.kept[at:]) })
+			eachRow(p, inwards(b, p.W, p.H, m.Reach), func(row []byte, _ bool) { at += copy(row, m.kept[at:]) })
 		}
 	}
 	clear(m.kept)
