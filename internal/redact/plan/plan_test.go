@@ -615,3 +615,70 @@ func FuzzParse(f *testing.F) {
 		Diff(p, sample())
 	})
 }
+
+// Over a stretch of time a track covers what it covers at any moment of it, and reveals what it reveals at all of them.
+func TestOverHoldsEveryMoment(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		tr := Track{Reveal: rapid.Bool().Draw(t, "reveal"), UntilEnd: rapid.Bool().Draw(t, "until end")}
+		at := int64(0)
+		for range rapid.IntRange(1, 5).Draw(t, "keys") {
+			at += rapid.Int64Range(1, 9).Draw(t, "later")
+			x, y := rapid.IntRange(0, 900_000).Draw(t, "x"), rapid.IntRange(0, 900_000).Draw(t, "y")
+			tr.Keys = append(tr.Keys, Key{AtUS: at, Box: [4]int{x, y, 100_000, 100_000}, Off: rapid.IntRange(0, 3).Draw(t, "off") == 0})
+		}
+		if tr.Keys[len(tr.Keys)-1].Off {
+			tr.UntilEnd = false
+		}
+		x := Plan{Sources: []string{"a"}, Tracks: []Track{tr}}.Index()
+		from := rapid.Int64Range(0, 40).Draw(t, "from")
+		to := from + rapid.Int64Range(0, 20).Draw(t, "length")
+		slack := rapid.Int64Range(0, 5).Draw(t, "slack")
+		got := x.Over(0, from, to, slack, nil)
+		a, b := from-slack, to+slack
+		if tr.Reveal {
+			a, b = from, to
+		}
+		covered, always := false, true
+		l, u, r, d := 0, 0, Whole, Whole
+		for us := a; us <= b; us++ {
+			now := x.At(0, us, nil)
+			if len(now) == 0 {
+				always = false
+				continue
+			}
+			covered = true
+			n := now[0]
+			l, u, r, d = max(l, n.X), max(u, n.Y), min(r, n.X+n.W), min(d, n.Y+n.H)
+			if !tr.Reveal && (len(got) != 1 || got[0].X > n.X || got[0].Y > n.Y || got[0].X+got[0].W < n.X+n.W || got[0].Y+got[0].H < n.Y+n.H) {
+				t.Fatalf("at %d it covers %+v, over [%d, %d] %+v", us, n, a, b, got)
+			}
+		}
+		switch {
+		case tr.Reveal && always && l < r && u < d:
+			if len(got) != 1 || got[0].X < l || got[0].Y < u || got[0].X+got[0].W > r || got[0].Y+got[0].H > d {
+				t.Fatalf("it reveals %+v, at every moment of [%d, %d] only %v", got, a, b, [4]int{l, u, r, d})
+			}
+			if got[0].X != l || got[0].Y != u || got[0].X+got[0].W != r || got[0].Y+got[0].H != d {
+				t.Fatalf("it reveals %+v, at every moment of [%d, %d] %v", got, a, b, [4]int{l, u, r, d})
+			}
+		case tr.Reveal && len(got) > 0:
+			t.Fatalf("it reveals %+v, and not at every moment of [%d, %d]", got, a, b)
+		case !tr.Reveal && !covered && len(got) > 0:
+			t.Fatalf("it covers %+v, and at no moment of [%d, %d]", got, a, b)
+		}
+	})
+	// Between two moments that a program may ask about: shorter than a frame by far.
+	one := Plan{Sources: []string{"a"}, Tracks: []Track{{Keys: []Key{{AtUS: 1_000_003, Box: [4]int{1, 2, 3, 4}}}}}}.Index()
+	if got := one.Over(0, 1_000_000, 1_039_999, 0, nil); len(got) != 1 || got[0].W != 3 {
+		t.Errorf("a single moment within a frame: %+v", got)
+	}
+	if got := one.Over(0, 1_000_004, 1_039_999, 0, nil); len(got) != 0 {
+		t.Errorf("before the frame: %+v", got)
+	}
+	for _, bad := range []int{-1, 1} {
+		if got := one.Over(bad, 0, 9_000_000, 0, nil); len(got) != 0 {
+			t.Errorf("source %d: %+v", bad, got)
+		}
+	}
+}
