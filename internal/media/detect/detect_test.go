@@ -324,7 +324,7 @@ func TestFinderShowsEnough(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ w, h, want int }{{1920, 1080, 360}, {1280, 720, 360}, {768, 576, 480}, {1080, 1920, 360}, {0, 0, 360}, {2560, 1080, 360}, {100, 100, 360}} {
+	for _, c := range []struct{ w, h, want int }{{1920, 1080, 360}, {1280, 720, 360}, {768, 576, 480}, {1080, 1920, 360}, {0, 0, 360}, {2560, 1080, 360}, {100, 100, 640}, {576, 768, 480}} {
 		if got := Size(c.w, c.h); got != c.want {
 			t.Errorf("%d×%d: %d, want %d", c.w, c.h, got, c.want)
 		}

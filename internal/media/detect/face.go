@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"math"
@@ -24,6 +25,12 @@ const (
 	scoreNear    = 4 // where a face was a moment ago
 )
 
+// Pictures can be made of which every part looks like a face: what they cost is bounded, and said.
+const (
+	mostHits  = 20_000 // windows in one search; of ordinary pictures there are some hundreds
+	mostFaces = 200    // in a frame
+)
+
 // leastFace is the least window in pixels: the trees tell nothing of smaller ones.
 const leastFace = 20
 
@@ -35,6 +42,8 @@ type Faces struct {
 	recent []Detection // seen in the last two seconds, a place each
 	tilted int64       // when the whole picture was last searched for tilted faces
 	hits   []hit
+	full   bool // a search of this frame was broken off
+	not    unjudged
 }
 
 // NewFaces gives a finder of faces.
@@ -55,7 +64,8 @@ func (f *Faces) Version() int { return 1 }
 // Detect adds the faces of a frame. A box holds the face from chin to brow and ears, which is more than the window of
 // the trees.
 func (f *Faces) Detect(g Gray, us int64, out []Detection) []Detection {
-	if !g.valid() || min(g.W, g.H) < 32 {
+	if !g.judgeable() {
+		f.not.add(us, us, WhySmall)
 		return out
 	}
 	most := min(g.W, g.H) * 9 / 10
@@ -80,9 +90,13 @@ func (f *Faces) Detect(g Gray, us int64, out []Detection) []Detection {
 			near = f.search(g, x-w/2, y-w/2, x+w/2, y+w/2, max(leastFace, size*8/10), min(most, size*12/10), turn, scoreNear, near)
 		}
 		if len(near) > 0 {
-			best := slices.MaxFunc(near, func(a, b hit) int { return int(math.Copysign(1, float64(a.score-b.score))) })
-			seen = add(seen, best)
+			seen = add(seen, slices.MaxFunc(near, func(a, b hit) int { return cmp.Compare(a.score, b.score) }))
 		}
+	}
+	if f.full || len(seen) > mostFaces {
+		f.full = false
+		f.not.add(us, us, WhyMany)
+		seen = seen[:min(len(seen), mostFaces)]
 	}
 	first := len(out)
 	for _, h := range seen {
@@ -96,13 +110,16 @@ func (f *Faces) Detect(g Gray, us int64, out []Detection) []Detection {
 	return out
 }
 
-// Flush holds nothing back: every frame is judged.
-func (f *Faces) Flush(out []Detection) ([]Detection, []Unjudged) { return out, nil }
+// Flush holds nothing back; it says which looks came to nothing.
+func (f *Faces) Flush(out []Detection) ([]Detection, []Unjudged) { return out, f.not.by(f, KindFace) }
 
 // search adds what is found in a part of the picture. Each turn is clustered by itself: windows of different turns must
 // not add up to a face.
 func (f *Faces) search(g Gray, x0, y0, x1, y1, least, most, turn int, score float32, to []hit) []hit {
 	f.hits = f.trees.scan(g, x0, y0, x1, y1, least, most, turn, f.hits[:0])
+	if len(f.hits) > mostHits {
+		f.hits, f.full = f.hits[:mostHits], true
+	}
 	for _, h := range cluster(f.hits) {
 		if h.score >= score {
 			to = add(to, h)

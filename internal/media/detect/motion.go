@@ -16,6 +16,7 @@ const (
 	motionDiff   = 22     // levels of grey that differ from the background
 	motionArea   = 20     // pixels of the least thing
 	motionCells  = 12     // cells across the picture by which a moving camera is told
+	motionMost   = 100    // things in a frame; of more, nothing is told
 	cellActive   = 6      // percent of a cell that differ where it counts as active
 	cellsLeast   = 30     // percent of all cells that are active then
 	cellsMoving  = 55     // percent of cells with texture that are active when the camera moves
@@ -27,13 +28,13 @@ const (
 // place that it left.
 //
 // Where more than half of the textured picture differs, the camera moves or the scene has changed: the stretch is given
-// as not judged.
+// as not judged, and so is one with more things than can be told apart.
 type Motion struct {
 	w, h    int
 	frames  []motionFrame
 	samples [][]byte // for the background: of this block, and the second half of those of the block before
 	seen    int
-	not     []Unjudged
+	not     unjudged
 	free    [][]byte
 }
 
@@ -51,19 +52,23 @@ func (m *Motion) Name() string { return "motion" }
 // Version is that of the method and its parameters.
 func (m *Motion) Version() int { return 1 }
 
+// Steady says that frames between, however sudden, are of no use to it: a thing that moves is seen in two looks.
+func (m *Motion) Steady() bool { return true }
+
 // Every is how often it looks.
 func (m *Motion) Every() time.Duration { return motionEvery * time.Microsecond }
 
 // Detect takes a frame, and at the end of a block of half a minute adds what moves in it.
 func (m *Motion) Detect(g Gray, us int64, out []Detection) []Detection {
-	if !g.valid() || min(g.W, g.H) < 32 {
+	k := max(1, (g.W+motionWidth/2)/motionWidth)
+	if !g.judgeable() || g.H/k < 2 {
+		m.not.add(us, us, WhySmall)
 		return out
 	}
-	k := max(1, (g.W+motionWidth/2)/motionWidth)
 	w, h := g.W/k, g.H/k
 	if m.seen > 0 && (w != m.w || h != m.h) { // a picture of another size is another scene
 		out = m.judge(out)
-		m.samples = nil
+		m.samples, m.seen = nil, 0
 	}
 	m.w, m.h = w, h
 	var pix []byte
@@ -104,16 +109,7 @@ func shrink(to []byte, g Gray, w, h, k int) {
 // Flush judges what is left.
 func (m *Motion) Flush(out []Detection) ([]Detection, []Unjudged) {
 	out = m.judge(out)
-	// Stretches of blocks that meet are one.
-	var all []Unjudged
-	for _, u := range m.not {
-		if n := len(all); n > 0 && all[n-1].Why == u.Why && u.FromUS-all[n-1].ToUS < 1_000_000 {
-			all[n-1].ToUS = max(all[n-1].ToUS, u.ToUS)
-			continue
-		}
-		all = append(all, u)
-	}
-	return out, all
+	return out, m.not.by(m, KindPerson)
 }
 
 // judge gives what moves in the frames of the block.
@@ -130,14 +126,14 @@ func (m *Motion) judge(out []Detection) []Detection {
 	}()
 	from, to := m.frames[0].us, m.frames[len(m.frames)-1].us
 	if m.seen < motionLeast {
-		m.refuse(from, to, WhyShort)
+		m.not.add(from, to, WhyShort)
 		return out
 	}
 	back := median(m.samples)
 	cells := m.textured(back)
 	s := newBlobs(m.w, m.h)
 	found := make([][]Detection, len(m.frames))
-	moving := make([]bool, len(m.frames))
+	moving, many := make([]bool, len(m.frames)), make([]bool, len(m.frames))
 	for i, f := range m.frames {
 		s.differ(f.pix, back)
 		if moving[i] = m.moves(s.mask, cells); moving[i] {
@@ -146,10 +142,12 @@ func (m *Motion) judge(out []Detection) []Detection {
 		s.open()
 		s.dilate()
 		found[i] = s.boxes(f.us, f.pix, back)
+		many[i] = len(found[i]) > motionMost // rain, snow, or a picture made so that it cannot be judged
 	}
-	m.unjudge(moving)
+	m.unjudge(moving, WhyMoves)
+	m.unjudge(many, WhyMany)
 	for i := range found {
-		if moving[i] {
+		if moving[i] || many[i] {
 			continue
 		}
 		for _, d := range found[i] {
@@ -162,12 +160,8 @@ func (m *Motion) judge(out []Detection) []Detection {
 	return out
 }
 
-func (m *Motion) refuse(from, to int64, why string) {
-	m.not = append(m.not, Unjudged{FromUS: from, ToUS: to, Detector: Recipe(m), Kind: KindPerson, Why: why})
-}
-
-// unjudge notes the runs of frames in which the camera moves, and takes short pauses between them with them.
-func (m *Motion) unjudge(moving []bool) {
+// unjudge notes the runs of frames of which nothing is told, and takes short pauses between them with them.
+func (m *Motion) unjudge(moving []bool, why string) {
 	const pause = 10 // frames: a second
 	last := -1
 	for i := range moving {
@@ -189,7 +183,7 @@ func (m *Motion) unjudge(moving []bool) {
 		for j+1 < len(moving) && moving[j+1] {
 			j++
 		}
-		m.refuse(m.frames[i].us, m.frames[j].us, WhyMoves)
+		m.not.add(m.frames[i].us, m.frames[j].us, why)
 		i = j
 	}
 }

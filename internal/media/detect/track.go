@@ -13,6 +13,7 @@ type TrackOptions struct {
 	Error    int           // by how much an edge of a track may lie outside where it has to be, in millionths of the picture; default 20,000 (2 %)
 	FromUS   int64         // no key before
 	ToUS     int64         // where the item ends: no key after, and what reaches it stays until the end; 0: not known
+	Times    []int64       // when each frame is shown, ascending, as far as it is known: a thing is held for as long as the last frame that shows it stands
 	Detector string        // recipe that goes into Found
 }
 
@@ -180,7 +181,7 @@ func Track(ds []Detection, frame time.Duration, o TrackOptions) []Found {
 		for _, d := range p.At {
 			f.Score = max(f.Score, d.Score)
 		}
-		keys := simplify(demand(p, frame, o), o.Error)
+		keys := simplified(demand(p, frame, o), o.Error)
 		for {
 			part := f
 			part.Keys = keys[:min(len(keys), MaxKeys)]
@@ -217,12 +218,16 @@ func demand(p Path, frame time.Duration, o TrackOptions) []point {
 		pts = slices.Insert(pts, 0, point{at, grow(first.Box, waiting).union(pts[0].e)})
 	}
 	at := last.US + hold.Microseconds()
+	if i, _ := slices.BinarySearch(o.Times, last.US+1); i < len(o.Times) {
+		at = max(at, o.Times[i])
+	}
 	if o.ToUS > 0 {
 		at = min(at, o.ToUS)
 	}
 	if at > last.US {
 		pts = append(pts, point{at, grow(last.Box, waiting).union(pts[len(pts)-1].e)})
 	}
+	pts = since(pts, o.FromUS)
 	if o.ToUS > 0 {
 		pts = until(pts, o.ToUS)
 	}
@@ -248,6 +253,41 @@ func until(pts []point, end int64) []point {
 		pts = pts[:n]
 	}
 	return pts
+}
+
+// since takes what lies before the beginning of the item to it: a plan has no keys there.
+func since(pts []point, begin int64) []point {
+	for len(pts) > 1 && pts[1].us <= begin {
+		pts[1].e = pts[1].e.union(pts[0].e)
+		pts = pts[1:]
+	}
+	if pts[0].us < begin {
+		if len(pts) > 1 {
+			pts[0].e = pts[0].e.union(between(pts[0], pts[1], begin).out(1, 1))
+		}
+		pts[0].us = begin
+	}
+	return pts
+}
+
+// simplePart is how many points are simplified together: what that costs may grow with the square of their number.
+const simplePart = 2_000
+
+// simplified is simplify for any number of points. Where two parts meet, the key holds what either needs.
+func simplified(pts []point, bound int) []Key {
+	var keys []Key
+	for {
+		part := simplify(pts[:min(len(pts), simplePart)], bound)
+		if n := len(keys); n > 0 {
+			keys[n-1].Box = edgesOf(keys[n-1].Box).union(edgesOf(part[0].Box)).box()
+			part = part[1:]
+		}
+		keys = append(keys, part...)
+		if len(pts) <= simplePart {
+			return keys
+		}
+		pts = pts[simplePart-1:]
+	}
 }
 
 // simplify gives few keys whose straight lines hold every point, no edge further outside than bound: lines within half of

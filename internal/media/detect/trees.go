@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -148,15 +149,7 @@ func (t *trees) scan(g Gray, x0, y0, x1, y1, least, most, turn int, hits []hit) 
 
 // cluster joins windows that overlap by more than a fifth: the mean of their places, the sum of their scores.
 func cluster(hits []hit) []hit {
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		switch {
-		case a.score < b.score:
-			return -1
-		case a.score > b.score:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.score, b.score) })
 	taken := make([]bool, len(hits))
 	var out []hit
 	for i, a := range hits {

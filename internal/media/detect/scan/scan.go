@@ -61,6 +61,9 @@ func once(ctx context.Context, tools Frames, cut media.Cut, o Options, whole boo
 		return ctx.Err()
 	})
 	r := f.Finish()
+	if err == nil {
+		err = f.Err()
+	}
 	if err != nil {
 		return detect.Result{}, err
 	}

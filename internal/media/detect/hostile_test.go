@@ -1,0 +1,193 @@
+package detect
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Nothing that a detector could not look at may come out as a stretch in which nothing is.
+func TestWhatIsTooSmallIsNotJudged(t *testing.T) {
+	t.Parallel()
+	for _, size := range [][2]int{{640, 20}, {20, 640}, {31, 31}, {0, 0}, {20_000, 40}} {
+		faces, err := NewFaces()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []Detector{faces, NewMotion(), NewText()} {
+			if size[0] == 20_000 && d.Name() != "motion" {
+				continue // these are high enough for the others
+			}
+			r := find(t, 30, 100_000, d, func(int) Gray { return flat(size[0], size[1], 9) })
+			if len(r.Detections) != 0 || len(r.Unjudged) != 1 || r.Unjudged[0].Why != WhySmall || r.Unjudged[0].FromUS != 0 || r.Unjudged[0].ToUS != 2_900_000 || r.Unjudged[0].Kind == "" || r.Unjudged[0].Detector != Recipe(d) {
+				t.Errorf("%s of %v: %+v", d.Name(), size, r.Unjudged)
+			}
+		}
+	}
+}
+
+// A picture that changes its size begins anew, and does not stop the detector.
+func TestMotionOfPicturesThatChangeTheirSize(t *testing.T) {
+	t.Parallel()
+	d := NewMotion()
+	var out []Detection
+	for i := range 28 {
+		g := flat(64, 48, 50)
+		if i >= 25 {
+			g = flat(80, 48, 50)
+		}
+		out = d.Detect(g, int64(i)*100_000, out)
+	}
+	out, not := d.Flush(out)
+	if len(out) != 0 || len(not) != 1 || not[0].Why != WhyShort || not[0].FromUS != 2_500_000 {
+		t.Errorf("%v, %+v", out, not)
+	}
+}
+
+// More things than can be told apart are said to be, and not listed.
+func TestMotionOfTooMuch(t *testing.T) {
+	t.Parallel()
+	back := flat(320, 320, 40)
+	r := find(t, 40, 100_000, NewMotion(), func(i int) Gray {
+		g := back.with(flat(1, 1, 40), 0, 0)
+		if i < 30 {
+			return g
+		}
+		for y := 0; y+20 < 320; y += 26 {
+			for x := 0; x+20 < 320; x += 26 {
+				g = Gray{g.W, g.H, g.Stride, g.Pix}
+				for dy := range 6 {
+					for dx := range 6 {
+						g.Pix[(y+dy+i%2)*320+x+dx] = 200
+					}
+				}
+			}
+		}
+		return g
+	})
+	if len(r.Detections) != 0 || len(r.Unjudged) != 1 || r.Unjudged[0].Why != WhyMany || r.Unjudged[0].FromUS != 3_000_000 || r.Unjudged[0].ToUS != 3_900_000 {
+		t.Errorf("%d detections, %+v", len(r.Detections), r.Unjudged)
+	}
+}
+
+// A detector that has said more than is kept is not shown more, and what it was not shown is not judged.
+func TestFinderKeepsNoMoreThanItMay(t *testing.T) {
+	t.Parallel()
+	f, err := NewFinder(FinderOptions{Detectors: []Detector{&namedLooker{looker{}}}, most: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := flat(40, 40, 0)
+	for i := range 10 {
+		f.Frame(int64(i)*500_000, g)
+	}
+	r := f.Finish()
+	if len(r.Detections) != 3 || len(r.Unjudged) != 1 || r.Unjudged[0] != (Unjudged{1_500_000, 4_500_000, "face/1", KindFace, WhyMany}) || f.Err() != nil {
+		t.Errorf("%d detections, %+v, %v", len(r.Detections), r.Unjudged, f.Err())
+	}
+}
+
+// namedLooker passes for the finder of faces.
+type namedLooker struct{ looker }
+
+func (*namedLooker) Name() string { return "face" }
+
+// breaker breaks off, as a detector must not.
+type breaker struct{ looker }
+
+func (*breaker) Detect(Gray, int64, []Detection) []Detection { panic("with something of the picture") }
+
+func TestADetectorThatBreaksOffEndsTheRunAndNotTheProgram(t *testing.T) {
+	t.Parallel()
+	f, err := NewFinder(FinderOptions{Detectors: []Detector{&breaker{}, &looker{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		f.Frame(int64(i)*200_000, flat(40, 40, 0))
+	}
+	f.Finish()
+	if err := f.Err(); !errors.Is(err, ErrBroken) || err.Error() != ErrBroken.Error() {
+		t.Errorf("%v", err)
+	}
+}
+
+// A shot of one frame is looked at, wherever it lies between two looks; a picture that stays is not looked at more often.
+func TestSuddenChangesAreLookedAt(t *testing.T) {
+	t.Parallel()
+	for _, at := range []int{1, 2, 3, 7, 48} {
+		for name, c := range map[string]struct {
+			flash Gray
+			seen  bool
+		}{
+			"another picture":     {flat(640, 360, 200), true},
+			"a quarter of it":     {textured(640, 360, 1).with(flat(320, 180, 250), 100, 100), true},
+			"a little brighter":   {textured(640, 360, 1).with(flat(1, 1, 90), 0, 0), false},
+			"two in a hundred up": {textured(640, 360, 1).with(flat(64, 72, 250), 0, 0), false},
+		} {
+			l := &looker{}
+			find(t, 50, 40_000, l, func(i int) Gray {
+				if i == at {
+					return c.flash
+				}
+				return textured(640, 360, 1)
+			})
+			if got := slices.Contains(l.shown, int64(at)*40_000); got != c.seen && !(at%5 == 0) {
+				t.Errorf("%s in frame %d: looked at %v, want %v: %v", name, at, got, c.seen, l.shown)
+			}
+		}
+	}
+	steady := &steadyLooker{}
+	r := find(t, 50, 40_000, steady, func(i int) Gray { return flat(40, 40, byte(i%2)*200) })
+	if r.Looked[0] > 12 {
+		t.Errorf("one that looks at even distances was shown %d frames", r.Looked[0])
+	}
+}
+
+type steadyLooker struct{ looker }
+
+func (*steadyLooker) Steady() bool { return true }
+
+// Where the last frame that shows a thing stands for long, the proposal stays as long.
+func TestATrackStaysWhileAFrameStands(t *testing.T) {
+	t.Parallel()
+	seen := []Detection{{US: 0, Kind: KindFace, Box: [4]int{100_000, 100_000, 50_000, 50_000}}, {US: 200_000, Kind: KindFace, Box: [4]int{100_000, 100_000, 50_000, 50_000}}}
+	r := Result{Times: []int64{0, 200_000, 30_000_000, 30_200_000}, Detections: seen}
+	tracks := r.Tracks(60_000_000)
+	if len(tracks) != 1 {
+		t.Fatalf("%+v", tracks)
+	}
+	for _, us := range []int64{0, 15_000_000, 29_999_999} {
+		if b, ok := tracks[0].At(us); !ok || !holds(seen[0].Box, b) {
+			t.Errorf("at %d µs: %v %v", us, b, ok)
+		}
+	}
+}
+
+// Frames that begin before the item does are covered from its beginning: a plan has no moment before.
+func TestTracksBeginWithTheItem(t *testing.T) {
+	t.Parallel()
+	box := func(x int) [4]int { return [4]int{x, 100_000, 50_000, 50_000} }
+	for name, at := range map[string][]int64{"across": {-80_000, -40_000, 40_000, 80_000}, "before": {-80_000, -40_000}, "one": {-80_000}, "at it": {0, 40_000}} {
+		var ds []Detection
+		for i, us := range at {
+			ds = append(ds, Detection{US: us, Kind: KindFace, Box: box(100_000 + 20_000*i)})
+		}
+		for _, f := range Track(ds, 40*time.Millisecond, TrackOptions{ToUS: 10_000_000}) {
+			last := int64(-1)
+			for _, k := range f.Keys {
+				if k.AtUS <= last || k.AtUS < 0 {
+					t.Fatalf("%s: %+v", name, f.Keys)
+				}
+				last = k.AtUS
+			}
+			for i, d := range ds {
+				b, ok := f.At(max(d.US, 0))
+				if late := d.US >= 0 || i == len(ds)-1; late && (!ok || !holds(d.Box, b)) {
+					t.Errorf("%s: %+v at %d is %v, %v", name, d, max(d.US, 0), b, ok)
+				}
+			}
+		}
+	}
+}
