@@ -178,6 +178,7 @@ func (tx *Tx) AddClaims(ctx context.Context, claims ...Claim) error {
 	if err := tx.insert(ctx, "claim_source", `claim_id, ordinal, kind, item_id, from_us, to_us, x, y, w, h, page, passage_id, entity_id, note`, sources); err != nil {
 		return fmt.Errorf("add sources of claims: %w", err)
 	}
+	sortRows(words)
 	if err := tx.insert(ctx, "claim_key", `word, claim_id`, words); err != nil {
 		return fmt.Errorf("add words of claims: %w", err)
 	}

@@ -170,19 +170,12 @@ func (tx *Tx) Mappings(ctx context.Context, agent string) ([]Mapping, error) {
 
 // AddExternalKeys says what entities are called in the files of others; what was said before is passed over.
 func (tx *Tx) AddExternalKeys(ctx context.Context, keys []ExternalKey) error {
-	const most = 256
-	for len(keys) > 0 {
-		n := min(most, len(keys))
-		var p part
-		p.add(`INSERT INTO external_key (source, key, entity_id) VALUES `)
-		for i, k := range keys[:n] {
-			p.addIf(i > 0, ", ").add("(?, ?, ?)", k.Source, k.Key, k.Entity)
-		}
-		p.add(` ON CONFLICT (source, key, entity_id) DO NOTHING`)
-		if _, err := tx.exec(ctx, p.text.String(), p.args...); err != nil {
-			return fmt.Errorf("add external keys: %w", err)
-		}
-		keys = keys[n:]
+	rows := make([][]any, len(keys))
+	for i, k := range keys {
+		rows[i] = []any{k.Source, k.Key, k.Entity}
+	}
+	if err := tx.insertOr(ctx, "external_key", "source, key, entity_id", " ON CONFLICT (source, key, entity_id) DO NOTHING", rows); err != nil {
+		return fmt.Errorf("add external keys: %w", err)
 	}
 	return nil
 }

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"zapis/internal/archive"
@@ -123,34 +125,142 @@ func (p *part) addIf(ok bool, text string, args ...any) *part {
 	return p
 }
 
+// padded is how many places a list of values gets. Long lists get one of few lengths, the last value standing for the rest, so that
+// the same statements come again and stay prepared.
+func padded(n int) int {
+	for _, most := range []int{32, 64, 128, 256, 512} {
+		if n > 8 && n <= most {
+			return most
+		}
+	}
+	return n
+}
+
 // in adds "AND column IN (…)"; nothing if there are no values.
 func in[T any](p *part, column string, values []T) {
 	if len(values) == 0 {
 		return
 	}
-	p.add(" AND " + column + " IN (")
-	for i, v := range values {
-		p.addIf(i > 0, ", ").add("?", any(v))
+	p.text.WriteString(" AND " + column + " IN (")
+	for i := range padded(len(values)) {
+		if i > 0 {
+			p.text.WriteString(", ")
+		}
+		p.args = append(p.args, any(values[min(i, len(values)-1)]))
+		p.text.WriteString("$" + strconv.Itoa(len(p.args)))
 	}
-	p.add(")")
+	p.text.WriteString(")")
 }
+
+// insertSizes are how many rows a statement holds, the largest first; PostgreSQL allows 65,535 values, SQLite 32,766. Only these, so
+// that the same few statements come again whatever the number of rows, and stay prepared.
+var insertSizes = []int{256, 64, 16, 4, 1}
 
 // insert adds many rows with few statements. Each row holds the values of all columns, which are a comma-separated list.
 func (tx *Tx) insert(ctx context.Context, table, columns string, values [][]any) error {
-	const most = 256 // rows a statement; PostgreSQL allows 65,535 values, SQLite 32,766
-	for len(values) > 0 {
-		n := min(most, len(values))
-		var p part
-		p.add("INSERT INTO " + table + " (" + columns + ") VALUES ")
-		for i, row := range values[:n] {
-			p.addIf(i > 0, ", ").add("("+strings.Repeat("?, ", len(row)-1)+"?)", row...)
+	return tx.insertOr(ctx, table, columns, "", values)
+}
+
+// insertOr is insert with what is to be done about rows that are there: the end of the statement.
+func (tx *Tx) insertOr(ctx context.Context, table, columns, end string, values [][]any) error {
+	for _, n := range insertSizes {
+		for len(values) >= n {
+			same := constant(values[:n])
+			args := make([]any, 0, n*len(values[0]))
+			for i, row := range values[:n] {
+				for c, v := range row {
+					if i == 0 || same>>c&1 == 0 {
+						args = append(args, v)
+					}
+				}
+			}
+			if _, err := tx.exec(ctx, insertText(insertShape{table, columns, end, n, len(values[0]), same}), args...); err != nil {
+				return err
+			}
+			values = values[n:]
 		}
-		if _, err := tx.exec(ctx, p.text.String(), p.args...); err != nil {
-			return err
-		}
-		values = values[n:]
 	}
 	return nil
+}
+
+// sortRows brings rows into the order of their first value, a text: neighbours of a table that is ordered by it are written together.
+func sortRows(rows [][]any) {
+	slices.SortStableFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
+}
+
+// constant says, bit by bit, which columns have one value in all of many rows; it is given to the database once. Of few rows none, so
+// that there are not as many statements as there are patterns.
+func constant(rows [][]any) (same uint64) {
+	if len(rows) < 16 || len(rows[0]) > 64 {
+		return 0
+	}
+	for c, first := range rows[0] {
+		switch first.(type) {
+		case nil, string, int, int64:
+		default:
+			continue
+		}
+		equal := true
+		for _, row := range rows[1:] {
+			if row[c] != first {
+				equal = false
+				break
+			}
+		}
+		if equal {
+			same |= 1 << c
+		}
+	}
+	return same
+}
+
+// insertShape is what the text of an insertion depends on.
+type insertShape struct {
+	table, columns, end string
+	rows, width         int
+	same                uint64
+}
+
+// insertTexts are the statements that were written before.
+var insertTexts = struct {
+	sync.Mutex
+	of map[insertShape]string
+}{of: map[insertShape]string{}}
+
+// insertText writes the statement. Places are numbered in the order in which they first appear.
+func insertText(s insertShape) string {
+	insertTexts.Lock()
+	defer insertTexts.Unlock()
+	if text, ok := insertTexts.of[s]; ok {
+		return text
+	}
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + s.table + " (" + s.columns + ") VALUES ")
+	last := 0
+	first := make([]int, s.width) // the places of the first row
+	for i := range s.rows {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		for c := range s.width {
+			place := first[c]
+			if i == 0 || s.same>>c&1 == 0 {
+				last++
+				place = last
+			}
+			if i == 0 {
+				first[c] = place
+			}
+			b.WriteString([]string{"($", ", $"}[min(c, 1)] + strconv.Itoa(place))
+		}
+		b.WriteString(")")
+	}
+	b.WriteString(s.end)
+	if len(insertTexts.of) >= 1000 { // some 10 MB
+		clear(insertTexts.of)
+	}
+	insertTexts.of[s] = b.String()
+	return b.String()
 }
 
 // us is a moment as integer microseconds since 1970, NULL for the zero time.

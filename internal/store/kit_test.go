@@ -89,6 +89,30 @@ func TestPart(t *testing.T) {
 	}
 }
 
+// Long lists and many rows come in few shapes, so that their statements stay prepared; what they mean stays the same.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	var p part
+	p.add("SELECT 1 WHERE z = ?", 0)
+	in(&p, "c", []int{1, 2, 3, 4, 5, 6, 7, 8, 9})
+	if got := len(p.args); got != 33 || p.args[9] != 9 || p.args[32] != 9 || !strings.HasSuffix(p.text.String(), "$33)") {
+		t.Errorf("%d places, %v: %s", got, p.args, p.text.String())
+	}
+	if got := insertText(insertShape{"t", "a, b, c", " ON CONFLICT DO NOTHING", 2, 3, 1 << 1}); got != "INSERT INTO t (a, b, c) VALUES ($1, $2, $3), ($4, $2, $5) ON CONFLICT DO NOTHING" {
+		t.Error(got)
+	}
+	var rows [][]any
+	for i := range 16 {
+		rows = append(rows, []any{i, "same", nil, []byte("x"), i / 15, int64(7)})
+	}
+	if got := constant(rows); got != 1<<1|1<<2|1<<5 {
+		t.Errorf("%b", got)
+	}
+	if got := constant(rows[:15]); got != 0 {
+		t.Errorf("%b of few rows", got)
+	}
+}
+
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	for _, want := range []time.Time{{}, time.UnixMicro(0).UTC(), time.UnixMicro(-1).UTC(), time.Date(2020, 7, 27, 1, 2, 3, 4000, time.UTC)} {

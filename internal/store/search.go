@@ -494,6 +494,7 @@ func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow, words *[][]a
 	if err := tx.insert(ctx, "search_text", "n, text", texts); err != nil {
 		return err
 	}
+	sortRows(names)
 	if err := tx.insert(ctx, "search_name", "name_key, n", names); err != nil {
 		return err
 	}
@@ -588,8 +589,8 @@ func (tx *Tx) addTerms(ctx context.Context, terms map[string]bool) error {
 	for chunk := range slices.Chunk(sorted, 500) {
 		p := &part{}
 		p.add(`INSERT INTO search_term (term) VALUES `)
-		for i, t := range chunk {
-			p.addIf(i > 0, `, `).add(`(?)`, t)
+		for i := range padded(len(chunk)) {
+			p.addIf(i > 0, `, `).add(`(?)`, chunk[min(i, len(chunk)-1)])
 		}
 		p.add(` ON CONFLICT (term) DO NOTHING RETURNING term`)
 		added, err := all(ctx, tx, value[string], p.text.String(), p.args...)

@@ -90,6 +90,8 @@ type intake struct {
 	keyAt   int
 	columns []int
 	terms   map[string]map[string]string // vocabulary → folded word → value; "" if the word is ambiguous
+	words   []map[string]string          // by column of the mapping: folded word of the file → folded term
+	told    []map[string]string          // by column: cell → term, for cells that came before
 	names   map[string]string            // kind and folded name → entity
 	seen    map[string]struct{}          // keys of a dry run
 	run     store.Import
@@ -129,6 +131,11 @@ func (s *Service) ImportTable(ctx context.Context, who policy.Subject, t Table, 
 func (in *intake) vocabulary(ctx context.Context) error {
 	in.terms = map[string]map[string]string{}
 	for _, c := range in.o.Mapping.Columns {
+		own := make(map[string]string, len(c.Terms))
+		for word, term := range c.Terms {
+			own[fold(word)] = fold(term)
+		}
+		in.words, in.told = append(in.words, own), append(in.told, map[string]string{})
 		p, _ := in.kind.Property(c.Property)
 		if p.Type != catalogue.TypeTerm || in.terms[p.Vocabulary] != nil {
 			continue
@@ -325,12 +332,7 @@ func (in *intake) read(l *line, cells []string) {
 				continue
 			}
 			if p.Type == catalogue.TypeTerm {
-				value := in.terms[p.Vocabulary][fold(part)]
-				for word, term := range c.Terms {
-					if fold(word) == fold(part) {
-						value = in.terms[p.Vocabulary][fold(term)]
-					}
-				}
+				value := in.term(n, p.Vocabulary, part)
 				if value == "" {
 					refuse(c.Column, ReasonTerm, "a term of the vocabulary "+p.Vocabulary+" was expected, by code or by its word in English, Russian or Ukrainian; the mapping may translate others")
 					return
@@ -349,6 +351,25 @@ func (in *intake) read(l *line, cells []string) {
 	if len(l.claims) == 0 {
 		refuse("", ReasonEmpty, "the row says nothing")
 	}
+}
+
+// maxTold is how many cells of a column are remembered with their terms.
+const maxTold = 1000
+
+// term gives the term that a cell of a column means; empty if there is none.
+func (in *intake) term(column int, vocabulary, cell string) string {
+	if value, ok := in.told[column][cell]; ok {
+		return value
+	}
+	word := fold(cell)
+	if own, ok := in.words[column][word]; ok {
+		word = own
+	}
+	value := in.terms[vocabulary][word]
+	if len(in.told[column]) < maxTold && len(cell) <= 200 {
+		in.told[column][cell] = value
+	}
+	return value
 }
 
 // wordsOf gives what an error says to people, without the sentinels in front of it.
@@ -476,8 +497,9 @@ func (in *intake) write(ctx context.Context, b *knowledge.Bulk, batch []line, na
 			}
 			l.draft.Entity = l.entity
 		}
-		for _, c := range l.claims {
-			l.draft.Claims = append(slices.Clip(l.draft.Claims), c.draft)
+		l.draft.Claims = make([]knowledge.ClaimDraft, len(l.claims)) // the batch may be written again
+		for n, c := range l.claims {
+			l.draft.Claims[n] = c.draft
 		}
 		at[i] = len(drafts)
 		drafts = append(drafts, l.draft)

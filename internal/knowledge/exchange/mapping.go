@@ -183,6 +183,13 @@ func (m Mapping) check() error {
 		if len(c.Terms) > 0 && p.Type != catalogue.TypeTerm {
 			return badMapping("column %q: only terms have words", c.Column)
 		}
+		words := map[string]string{}
+		for word, term := range c.Terms {
+			if was, twice := words[fold(word)]; twice && was != fold(term) {
+				return badMapping("column %q: one word stands for two terms", c.Column)
+			}
+			words[fold(word)] = fold(term)
+		}
 		if r := c.Refer; r != nil {
 			if p.Type != catalogue.TypeRef {
 				return badMapping("column %q: it does not refer to anything", c.Column)
@@ -203,25 +210,34 @@ func (m Mapping) check() error {
 
 // fit finds the columns of a mapping in a header.
 func (m Mapping) fit(header []string) (key int, columns []int, err error) {
-	at := make(map[string]int, len(header))
+	// A column is known by its name as it stands, or else by one that reads the same, if there is only one.
+	at := make(map[string][]int, len(header))
 	for i, h := range header {
-		at[fold(h)] = i
+		at[fold(h)] = append(at[fold(h)], i)
+	}
+	find := func(name string) (int, error) {
+		if i := slices.Index(header, name); i >= 0 {
+			return i, nil
+		}
+		switch like := at[fold(name)]; len(like) {
+		case 0:
+			return 0, badMapping("the table has no column %q", name)
+		case 1:
+			return like[0], nil
+		}
+		return 0, badMapping("the table has several columns that could be %q", name)
 	}
 	key = -1
 	if m.Key != nil {
-		i, ok := at[fold(m.Key.Column)]
-		if !ok {
-			return 0, nil, badMapping("the table has no column %q, which is to be the key", m.Key.Column)
+		if key, err = find(m.Key.Column); err != nil {
+			return 0, nil, err
 		}
-		key = i
 	}
 	columns = make([]int, len(m.Columns))
 	for n, c := range m.Columns {
-		i, ok := at[fold(c.Column)]
-		if !ok {
-			return 0, nil, badMapping("the table has no column %q", c.Column)
+		if columns[n], err = find(c.Column); err != nil {
+			return 0, nil, err
 		}
-		columns[n] = i
 	}
 	return key, columns, nil
 }

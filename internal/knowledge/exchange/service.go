@@ -19,7 +19,7 @@ type Options struct {
 	Now       func() time.Time           // nil: time.Now
 	NewID     func(prefix string) string // nil: archive.NewID
 	Logger    *slog.Logger               // nil: silent
-	Batch     int                        // rows a transaction; 0: 1,000
+	Batch     int                        // rows a transaction; 0: 2,000
 }
 
 // Service is the room. It is safe for concurrent use.
@@ -40,7 +40,7 @@ func New(o Options) (*Service, error) {
 		o.NewID = archive.NewID
 	}
 	if o.Batch <= 0 {
-		o.Batch = 1000
+		o.Batch = 2000
 	}
 	return &Service{o: o}, nil
 }
