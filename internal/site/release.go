@@ -200,7 +200,7 @@ type Withdrawal struct {
 var (
 	certainties = []string{"established", "probable", "disputed", "not known"}
 	precisions  = []string{"facility", "city", "region", "country", "cannot be determined"}
-	reasons     = []string{"face", "person", "plate", "badge", "document", "screen", "clock", "name", "tattoo", "other"}
+	reasons     = []string{"face", "person", "plate", "badge", "document", "screen", "clock", "name", "tattoo", "other", "text"}
 	steps       = []string{"received", "sealed", "redacted", "approved", "rendered", "stated", "published"}
 	kinds       = []string{"dismissal", "case", "law", "press", "answer", "other"}
 )

@@ -1,9 +1,10 @@
 // Package gap walks every frame of a redaction plan and says what is not covered.
 //
-// It guarantees that each frame of each cut is looked at, that a thing which a detector saw in a frame is reported unless
-// nine tenths of its box lie under an opaque mask (or under a hidden picture that is not revealed there), that what
-// detectors passed over between two sightings of one thing is demanded too, that a cut whose frames were not all there is
-// reported and never passed, and that the same input gives the same list.
+// It guarantees that the masks of each frame of each cut are held against what detectors saw in it, and against what they passed
+// over between two sightings of one thing (they look at some frames of a second: see package detect), that a thing is
+// reported unless nine tenths of its box lie under an opaque mask (or under a hidden picture that is not revealed there),
+// that a cut whose frames were not all there is reported and never passed, and that the same input gives the same list.
+// Writing that was never meant to be covered comes as a warning, everything else that is bare blocks.
 //
 // It knows only what detectors saw: it cannot say that a plan covers everybody, and a plan without blockers still has to
 // be looked at by a second person. It does not read pictures or sound itself, and decides nothing: a person dismisses a
@@ -52,11 +53,11 @@ type Blocker struct {
 	FromUS, ToUS int64  // in the time of the source, [FromUS, ToUS)
 	AtUS         int64  // the frame in which it is worst
 	Box          [4]int // there, in millionths; zero where it is not about a place
-	Thing        string // detect.KindFace, detect.KindPerson; empty where it is not about a thing
+	Thing        string // detect.KindFace, detect.KindPerson, detect.KindText; empty where it is not about a thing
 	Track        string // identifier of the mask it is about, if it is about one
 	Frames       int    // how many frames
 	Score        float32
-	Why          string // of unjudged stretches: detect.WhyMoves, detect.WhyShort
+	Why          string // of unjudged stretches: detect.WhyMoves and the others
 }
 
 // MaxBlockers is how many are listed.

@@ -8,7 +8,7 @@ import (
 // Proposals makes solid masks of what was found in a source, with the recipe of the detector as their origin. newID makes
 // identifiers of tracks. They are for a person to take or to leave.
 func Proposals(source int, found []detect.Found, newID func() string) []plan.Track {
-	reasons := map[string]string{detect.KindFace: "face", detect.KindPerson: "person"}
+	reasons := map[string]string{detect.KindFace: "face", detect.KindPerson: "person", detect.KindText: "text"}
 	tracks := make([]plan.Track, 0, len(found))
 	for _, f := range found {
 		t := plan.Track{ID: newID(), Source: source, Kind: plan.Solid, Reason: reasons[f.Kind], Origin: f.Detector, UntilEnd: f.UntilEnd}

@@ -222,7 +222,7 @@ func (w *walk) frame(n int, t *thing, us, begin, end int64) {
 		}
 		if t.open.Kind == Uncovered && by >= 0 {
 			// A mask that begins when the thing has been there for a while.
-			t.open.Kind, t.open.Track = Hole, w.plan.Tracks[by].ID
+			w.hole(t, by)
 		}
 		if begin-t.open.ToUS > joined {
 			w.close(t)
@@ -230,12 +230,12 @@ func (w *walk) frame(n int, t *thing, us, begin, end int64) {
 		return
 	}
 	if t.open == nil {
-		t.open = &Blocker{Kind: Uncovered, Cut: n, Source: w.plan.Cuts[n].Source, FromUS: begin, Thing: t.Kind}
+		t.open = &Blocker{Kind: Uncovered, Warning: t.Kind == detect.KindText, Cut: n, Source: w.plan.Cuts[n].Source, FromUS: begin, Thing: t.Kind}
 		switch {
 		case revealed >= 0:
 			t.open.Kind, t.open.Track = Revealed, w.plan.Tracks[revealed].ID
 		case t.before >= 0:
-			t.open.Kind, t.open.Track = Hole, w.plan.Tracks[t.before].ID
+			w.hole(t, t.before)
 		}
 	}
 	t.before = -1
@@ -248,6 +248,19 @@ func (w *walk) frame(n int, t *thing, us, begin, end int64) {
 		t.open.Score = max(t.open.Score, t.At[at].Score)
 	}
 }
+
+// hole says that a mask covers a thing for a part of the time only. Writing is everywhere, and most of it harms nobody: it warns, unless it
+// was meant to be covered.
+func (w *walk) hole(t *thing, by int) {
+	mask := w.plan.Tracks[by]
+	if t.Kind == detect.KindText && !slices.Contains(writing, mask.Reason) {
+		return // somebody who passes before a sign
+	}
+	t.open.Kind, t.open.Track, t.open.Warning = Hole, mask.ID, false
+}
+
+// writing are the reasons of masks that are meant for writing.
+var writing = []string{"plate", "badge", "document", "screen", "clock", "name", "text"}
 
 // seen gives how much of a box can be seen among masks, the track that covers most of it (-1: none) and the one that
 // reveals most of it (-1: none).

@@ -98,7 +98,7 @@ type SoundSpan struct {
 
 // Reasons lists why something is covered.
 func Reasons() []string {
-	return []string{"face", "person", "plate", "badge", "document", "screen", "clock", "name", "tattoo", "other"}
+	return []string{"face", "person", "plate", "badge", "document", "screen", "clock", "name", "tattoo", "other", "text"}
 }
 
 // SoundReasons lists why something is not heard.

@@ -262,7 +262,7 @@ var (
 	Precisions    = []string{PrecisionFacility, PrecisionCity, PrecisionRegion, PrecisionCountry, PrecisionUnknown}
 	Steps         = []string{"received", "sealed", "redacted", "approved", "rendered", "stated", "published"}
 	FollowedKinds = []string{"dismissal", "case", "law", "press", "answer", "other"}
-	MaskReasons   = []string{"face", "person", "plate", "badge", "document", "screen", "clock", "name", "tattoo", "other"}
+	MaskReasons   = []string{"face", "person", "plate", "badge", "document", "screen", "clock", "name", "tattoo", "other", "text"}
 )
 
 var (

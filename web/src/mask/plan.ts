@@ -16,7 +16,7 @@ export type Shown = { track: number; kind: Kind; reveal: boolean; box: Box };
 export const million = 1_000_000;
 export const least = 1000; // a box is never narrower: a thousandth of the picture
 export const most = 2000; // tracks of a plan
-export const reasons = ['face', 'person', 'plate', 'badge', 'document', 'screen', 'clock', 'name', 'tattoo', 'other'] as const;
+export const reasons = ['face', 'person', 'plate', 'badge', 'document', 'screen', 'clock', 'name', 'tattoo', 'other', 'text'] as const;
 export const soundReasons = ['name', 'voice', 'place', 'number', 'other'] as const;
 export const actions = ['mute', 'tone', 'voice'] as const;
 
