@@ -16,7 +16,7 @@ import (
 )
 
 // RecipeRedact makes what is published of an approved plan: see Tools.Redact.
-var RecipeRedact = Recipe{"redact", 1}
+var RecipeRedact = Recipe{"redact", 2}
 
 // MaxRedactOuts is how many sizes are made in one pass.
 const MaxRedactOuts = 4

@@ -25,7 +25,7 @@ type Run struct {
 	Progress float64 // from 0 to 1, while it is under way
 	Frames   int64   // walked
 	Recipe   string  // detectors with their versions
-	Reason   string  // code of why it failed
+	Reason   string  // code of why it failed; ReasonInterrupted while it begins, or waits to begin, once more
 	Unjudged []Unjudged
 }
 
@@ -118,16 +118,27 @@ func run(r store.PlanRun) (Run, error) {
 	return out, nil
 }
 
-// progress says how far the job of a run has come.
-func (s *Service) progress(ctx context.Context, id, kind string) float64 {
+// progress says how far the job of a run has come, how many attempts at it came to nothing, and ReasonInterrupted if there were any.
+func (s *Service) progress(ctx context.Context, id, kind string) (part float64, broken int, reason string) {
 	if s.o.Jobs == nil {
-		return 0
+		return 0, 0, ""
 	}
-	list, err := s.o.Jobs.List(ctx, job.Filter{Plan: id, Kinds: []string{kind}, States: []job.State{job.Running}, Limit: 1})
-	if err != nil || len(list) == 0 || list[0].Progress.Total <= 0 {
-		return 0 // only a figure on a page
+	list, err := s.o.Jobs.List(ctx, job.Filter{Plan: id, Kinds: []string{kind}, States: []job.State{job.Running, job.Available, job.Scheduled, job.Retryable}, Limit: 1})
+	if err != nil || len(list) == 0 {
+		return 0, 0, "" // only figures on a page
 	}
-	return min(float64(list[0].Progress.Done)/float64(list[0].Progress.Total), 1)
+	j := list[0]
+	broken = j.Errors
+	if j.State != job.Running && !j.StartedAt.IsZero() {
+		broken = max(broken, 1) // put down in order, when the program ended: no error is noted
+	}
+	if broken > 0 {
+		reason = ReasonInterrupted
+	}
+	if j.State == job.Running && j.Progress.Total > 0 {
+		part = min(float64(j.Progress.Done)/float64(j.Progress.Total), 1)
+	}
+	return part, broken, reason
 }
 
 // Propose asks machines for proposals for the newest version. Asked before, it is not asked again, unless it failed.
@@ -203,7 +214,7 @@ func (s *Service) Proposals(ctx context.Context, who policy.Subject, id string) 
 		return Proposals{}, fmt.Errorf("list proposals: %w", err)
 	}
 	if out.Run != nil && out.Run.State == store.PlanAsked {
-		out.Run.Progress = s.progress(ctx, id, job.Detect{}.Kind())
+		out.Run.Progress, _, out.Run.Reason = s.progress(ctx, id, job.Detect{}.Kind())
 	}
 	return out, nil
 }
@@ -275,7 +286,7 @@ func (s *Service) Checks(ctx context.Context, who policy.Subject, id string, ver
 		return Check{}, fmt.Errorf("show gap check: %w", err)
 	}
 	if out.State == store.PlanAsked {
-		out.Progress = s.progress(ctx, id, job.GapCheck{}.Kind())
+		out.Progress, _, out.Reason = s.progress(ctx, id, job.GapCheck{}.Kind())
 	}
 	return out, nil
 }

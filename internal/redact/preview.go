@@ -1,33 +1,34 @@
 package redact
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"image/jpeg"
+	"slices"
 	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/custody"
 	"zapis/internal/media"
-	"zapis/internal/media/mask"
 	"zapis/internal/policy"
+	"zapis/internal/redact/plan"
 	"zapis/internal/store"
-	"zapis/internal/vault"
 )
 
-// previewHeight bounds the shorter side of a preview.
-const previewHeight = 540
+const (
+	// previewTime bounds how long one preview may take. An original without an index is decoded from its beginning for each.
+	previewTime = 3 * time.Minute
+	// previewsAtOnce bounds how many are made side by side: each is a decoder in a sandbox, with its frames in memory.
+	previewsAtOnce = 2
+)
 
-// Preview gives one frame of a source with the masks of a version painted over it, as JPEG, from the working copy. Asks for policy.ViewPlan and policy.Look on
-// the item. It shows where the masks lie at that moment; it is not the rendering. Errors: archive.ErrNotFound, also while there is no working copy;
-// archive.ErrInvalid for a moment beyond the end.
+// Preview gives one frame of a source as JPEG, from the original, painted as the rendering of a version paints it: decoded, scaled and masked by the same code in
+// the same order, with the same noise. For a moment that a cut shows it is the frame that the clip shows there, as it is handed to the encoder; for any other
+// moment it is what a cut of that moment alone would show. Asks for policy.ViewPlan and policy.Look on the item. Errors: archive.ErrNotFound; archive.ErrInvalid for
+// a moment beyond the end; archive.ErrForbidden for an item that is being erased.
 func (s *Service) Preview(ctx context.Context, who policy.Subject, id string, version, source int, us int64) ([]byte, error) {
 	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("preview plan: %w", err) }
 	var h held
-	var copyOf archive.Derivative
 	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		if h, err = s.version(ctx, tx, who, policy.ViewPlan, id, version); err != nil {
 			return err
@@ -42,17 +43,10 @@ func (s *Service) Preview(ctx context.Context, who policy.Subject, id string, ve
 		if err := policy.Decide(who, policy.Look, policy.ItemObject(it)).Err(); err != nil {
 			return fmt.Errorf("item %s: %w", it.ID, err)
 		}
-		list, err := tx.Derivatives(ctx, it.ID)
-		if err != nil {
-			return err
+		if _, err = sourcesOf(ctx, tx, h.row); errors.Is(err, errRefused) {
+			err = fmt.Errorf("%w: %w", archive.ErrForbidden, err)
 		}
-		for _, d := range list {
-			if d.Kind == archive.DerivativeProxy {
-				copyOf = d
-				return nil
-			}
-		}
-		return fmt.Errorf("working copy of %s: %w", it.ID, archive.ErrNotFound)
+		return err
 	})
 	if err != nil {
 		return fail(err)
@@ -64,37 +58,39 @@ func (s *Service) Preview(ctx context.Context, who policy.Subject, id string, ve
 	if err != nil {
 		return fail(err)
 	}
-	r, err := s.o.Vault.Reader(ctx, vault.Ref(copyOf.Object))
+	ctx, cancel := context.WithTimeout(ctx, previewTime)
+	defer cancel()
+	select {
+	case s.previews <- struct{}{}:
+		defer func() { <-s.previews }()
+	case <-ctx.Done():
+		return fail(ctx.Err())
+	}
+	p := h.says
+	at := slices.IndexFunc(p.Cuts, func(c plan.Cut) bool { return c.Source == source && us >= c.FromUS && us < c.ToUS })
+	if at < 0 {
+		p.Cuts, at = []plan.Cut{{Source: source, FromUS: us, ToUS: us + 1}}, 0
+	}
+	// The first cut says how large and how fast the clip is.
+	o, err := s.openSources(ctx, tools, []int{p.Cuts[0].Source, source}, h.items)
 	if err != nil {
 		return fail(err)
 	}
-	o := &original{Original: vault.NewOriginal(r), item: h.items[source]}
-	defer r.Close()
-	probe, err := tools.Probe(ctx, o)
-	if err != nil {
-		return fail(err)
+	defer o.close()
+	ro := painting(p, nil)
+	for _, height := range p.Heights {
+		ro.Outs = append(ro.Outs, media.RedactOut{Height: height})
 	}
-	digest := [32]byte(h.row.SHA256)
 	var out []byte
-	cut := media.Cut{Source: o, Probe: probe, From: time.Duration(us) * time.Microsecond, To: time.Duration(us+1) * time.Microsecond}
 	for _, whole := range []bool{false, true} {
-		out = nil
-		_, _, err = tools.RawFrames(ctx, cut, media.RawOptions{MaxHeight: previewHeight, Whole: whole}, func(n int, _ int64, p *mask.Picture) error {
-			if n > 0 {
-				return nil
-			}
-			mask.New(Seed(digest), p.W, p.H).Paint(p, 0, boxes(h.says.At(source, us)), h.says.Picture.Hide)
-			var b bytes.Buffer
-			err := jpeg.Encode(&b, full(p), &jpeg.Options{Quality: 80})
-			out = b.Bytes()
-			return err
-		})
+		ro.Whole = whole
+		out, err = media.RedactStill(ctx, tools, o.cuts(p), ro, at, us)
 		if err == nil || !errors.Is(err, media.ErrNarrow) {
 			break
 		}
 	}
-	if err == nil && out == nil {
-		err = fmt.Errorf("%w: no frame", archive.ErrNotFound)
+	if broken := o.problem(); broken != nil && ctx.Err() == nil {
+		err = errors.Join(broken, err)
 	}
 	if err != nil {
 		return fail(err)
@@ -134,22 +130,4 @@ func (s *Service) display(ctx context.Context, who policy.Subject, h held, sourc
 	s.shown[key] = now.Add(visit)
 	s.mu.Unlock()
 	return nil
-}
-
-// full makes a picture for JPEG, whose values go from 0 to 255, out of one whose go from 16 to 235.
-func full(p *mask.Picture) *image.YCbCr {
-	m := image.NewYCbCr(image.Rect(0, 0, p.W, p.H), image.YCbCrSubsampleRatio420)
-	stretch := func(v, low, span int) byte { return byte(min(max((v-low)*255/span, 0), 255)) }
-	for y := range p.H {
-		for x := range p.W {
-			m.Y[y*m.YStride+x] = stretch(int(p.Y[y*p.StrideY+x]), 16, 219)
-		}
-	}
-	for y := range (p.H + 1) / 2 {
-		for x := range (p.W + 1) / 2 {
-			m.Cb[y*m.CStride+x] = byte(min(max((int(p.U[y*p.StrideC+x])-128)*255/224+128, 0), 255))
-			m.Cr[y*m.CStride+x] = byte(min(max((int(p.V[y*p.StrideC+x])-128)*255/224+128, 0), 255))
-		}
-	}
-	return m
 }

@@ -98,7 +98,8 @@ type Options struct {
 
 // Service is the room. It is safe for concurrent use.
 type Service struct {
-	o Options
+	o        Options
+	previews chan struct{} // one for each that is being made
 
 	mu    sync.Mutex
 	shown map[string]time.Time // until when it is noted that somebody is shown an item of a version
@@ -121,7 +122,7 @@ func New(o Options) (*Service, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	return &Service{o: o, shown: map[string]time.Time{}}, nil
+	return &Service{o: o, shown: map[string]time.Time{}, previews: make(chan struct{}, previewsAtOnce)}, nil
 }
 
 // Register makes the queue work what machines do for plans with s. Call it before the queue is started.

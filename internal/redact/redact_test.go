@@ -3,6 +3,7 @@ package redact
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"image/jpeg"
@@ -300,9 +301,11 @@ func TestEveryActAsksPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.write(func(tx *store.Tx) error {
-		f := store.FactsOf(hard)
-		f.Difficulty = 3
-		return tx.SetItemFacts(t.Context(), hard.ID, f)
+		if _, err := tx.GradeItem(t.Context(), a.ID, 0); err != nil {
+			return err
+		}
+		_, err := tx.GradeItem(t.Context(), hard.ID, archive.Hardest)
+		return err
 	})
 	soft := ann
 	soft.Scope = archive.Scope{All: true, MaxDifficulty: 1}
@@ -515,8 +518,12 @@ func TestTheSamePlanGivesTheSameBytes(t *testing.T) {
 	if len(got) != 1 || got[0].W != plan.Whole || got[0].Reveal {
 		t.Errorf("boxes %+v", got)
 	}
-	if Seed(p.Digest()) == p.Digest() {
-		t.Error("the seed is the digest")
+	// Whoever sees the custody record knows the digest of a plan, and no more of the noise for that.
+	bare := sha256.Sum256(append([]byte(seedDomain), func() []byte { d := p.Digest(); return d[:] }()...))
+	salted := p
+	salted.Salt = strings.Repeat("1", 32)
+	if Seed(p) == p.Digest() || Seed(p) == bare || Seed(p) == Seed(salted) {
+		t.Error("the seed follows from the digest alone")
 	}
 }
 
@@ -535,6 +542,9 @@ func TestWhatCannotBeRendered(t *testing.T) {
 		}, ReasonNotStated},
 		{"who asked may not any more", func(r *rig, _ archive.Item) {
 			r.subject = func(string) (policy.Subject, error) { return policy.Subject{}, archive.ErrForbidden }
+		}, ReasonRefused},
+		{"who asked lost the right while it was rendered", func(r *rig, _ archive.Item) {
+			r.media.during = func() { r.subject = func(string) (policy.Subject, error) { return reviewer, nil } }
 		}, ReasonRefused},
 		{"who asked is a reviewer now", func(r *rig, _ archive.Item) {
 			r.subject = func(string) (policy.Subject, error) { return reviewer, nil }
@@ -691,20 +701,6 @@ func TestPreview(t *testing.T) {
 	ctx := t.Context()
 	it := r.item("first")
 	p := r.planned(it)
-	_, err := r.room().Preview(ctx, bob, p.ID, 1, 0, 2_000_000)
-	refused(t, "without a working copy", err, archive.ErrNotFound, "")
-	batch := r.vault.Begin(ctx)
-	o, err := batch.Add(ctx, strings.NewReader("a working copy"), vault.AddOptions{})
-	must(t, err)
-	c, err := batch.Commit(ctx)
-	must(t, err)
-	r.write(func(tx *store.Tx) error {
-		if err := tx.AddCommit(ctx, c, store.ObjectDerivative); err != nil {
-			return err
-		}
-		return tx.AddDerivative(ctx, archive.Derivative{ID: archive.NewID(archive.PrefixDerivative), Item: it.ID, Kind: archive.DerivativeProxy, Recipe: "proxy", RecipeVersion: 1, Tool: "x", ToolVersion: "1",
-			Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, Size: o.Size, SHA256: o.SHA256[:], MediaType: "video/mp4", CreatedAt: r.clock})
-	})
 	r.save(ann, p.ID, cover(0, 0, 10, [4]int{0, 0, plan.Whole / 2, plan.Whole}))
 	raw, err := r.room().Preview(ctx, bob, p.ID, 0, 0, 2_000_000)
 	must(t, err)
@@ -736,6 +732,87 @@ func TestPreview(t *testing.T) {
 	}
 	if n != 2 { // once for each version
 		t.Errorf("%d displays are recorded", n)
+	}
+}
+
+// What is looked at comes out of the original, by the way that the rendering takes; an item that may not be opened is not shown.
+func TestPreviewIsMadeOfTheOriginal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, store.SQLite)
+	ctx := t.Context()
+	first, second := r.item("first"), r.item("second")
+	p := r.planned(first, second)
+	r.save(ann, p.ID, cover(1, 0, 10, whole))
+	for us, want := range map[int64][]string{
+		1_000_000:  {"second 1s", "second 1s"},         // in the cut
+		10_999_999: {"second 1s", "second 10.779999s"}, // at its end: from half a second on whose noise it shares
+		15_000_000: {"second 15s", "second 15s"},       // in no cut
+	} {
+		r.media.begins = nil
+		_, err := r.room().Preview(ctx, bob, p.ID, 2, 1, us)
+		must(t, err)
+		if !slices.Equal(r.media.begins, want) {
+			t.Errorf("at %d: %q, want %q", us, r.media.begins, want)
+		}
+	}
+	r.flip(second)
+	_, err := r.room().Preview(ctx, bob, p.ID, 2, 1, 2_000_000)
+	refused(t, "damaged in the vault", err, archive.ErrIntegrity, "")
+	r.write(func(tx *store.Tx) error { return tx.MoveItem(ctx, first.ID, archive.ItemQuarantined, "seal-broken") })
+	if _, err = r.room().Preview(ctx, bob, p.ID, 2, 1, 2_000_000); err == nil {
+		t.Error("shown although an item of the plan is quarantined")
+	}
+}
+
+// A rendering that broke off is told as such, and as one that begins again.
+func TestWhatBrokeOffIsTold(t *testing.T) {
+	t.Parallel()
+	r, id, n := waiting(t, store.SQLite)
+	begun := time.Unix(1, 0)
+	for name, c := range map[string]struct {
+		info   job.Info
+		broken int
+		part   float64
+	}{
+		"not begun":            {job.Info{State: job.Available}, 0, 0},
+		"under way":            {job.Info{State: job.Running, StartedAt: begun, Attempt: 1, Progress: store.Progress{Done: 1, Total: 2}}, 0, 0.5},
+		"the worker died":      {job.Info{State: job.Available, StartedAt: begun, Errors: 1}, 1, 0},
+		"the program ended":    {job.Info{State: job.Scheduled, StartedAt: begun, Progress: store.Progress{Done: 1, Total: 2}}, 1, 0},
+		"it went wrong twice":  {job.Info{State: job.Retryable, StartedAt: begun, Attempt: 2, Errors: 2}, 2, 0},
+		"the third time":       {job.Info{State: job.Running, StartedAt: begun, Attempt: 3, Errors: 2, Progress: store.Progress{Done: 1, Total: 4}}, 2, 0.25},
+		"nothing known of how": {job.Info{State: job.Running, StartedAt: begun, Attempt: 1}, 0, 0},
+	} {
+		r.queue.info = &c.info
+		got, err := r.room().Rendered(t.Context(), ann, id, n)
+		must(t, err)
+		want := ""
+		if c.broken > 0 {
+			want = ReasonInterrupted
+		}
+		if got.State != store.PlanAsked || got.BrokenOff != c.broken || got.Reason != want || got.Progress != c.part {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	r.queue.info = nil
+	must(t, r.render(id, n, 1))
+	if got, err := r.room().Rendered(t.Context(), ann, id, n); err != nil || got.State != store.PlanDone || got.Reason != "" || got.BrokenOff != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A mask that ends just before a cut covers its first frame, which had begun before: the statement names it.
+func TestWhatWasPaintedIsStated(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, store.SQLite)
+	p := r.planned(r.item("first"))
+	near, far := cover(0, 0, 0, whole), cover(0, 15, 16, whole)
+	near.Keys = []plan.Key{{AtUS: 990_000, Box: whole}}
+	v := r.save(ann, p.ID, near, far)
+	r.media.early = 20_000
+	n := r.approved(p.ID)
+	must(t, r.render(p.ID, n, 1))
+	if got := r.clips.got[0].Masks; len(got) != 1 || got[0] != v.Body.Tracks[0].Digest(v.Body.Salt) {
+		t.Errorf("%d masks are stated", len(got))
 	}
 }
 

@@ -34,7 +34,8 @@ type Rendering struct {
 	AskedAt      time.Time
 	DoneAt       time.Time
 	Progress     float64 // from 0 to 1, while it is under way
-	Reason       string  // code of why it failed
+	BrokenOff    int     // attempts that came to nothing so far, while it is under way: each begins from nothing
+	Reason       string  // code of why it failed; ReasonInterrupted while it begins, or waits to begin, once more
 	Clip         string  // identifier of the stated clip
 	Milliseconds int64
 	Recipe, Tool string    // with versions
@@ -71,12 +72,14 @@ func ClipName(height int) string { return "clip-" + strconv.Itoa(height) + ".mp4
 func StillName(n int) string { return "still-" + strconv.Itoa(n) + ".jpg" }
 
 // seedDomain keeps the seed of the noise apart from every other digest.
-const seedDomain = "zapis redaction seed v1\n"
+const seedDomain = "zapis redaction seed v2\n"
 
-// Seed is where the noise of a rendering comes from: SHA-256 of "zapis redaction seed v1", a line feed and the digest of the plan. The digest covers
-// the plan's salt, so nobody who sees the clip can compute the noise and take it away.
-func Seed(digest [32]byte) [32]byte {
-	return sha256.Sum256(append([]byte(seedDomain), digest[:]...))
+// Seed is where the noise of a rendering comes from: SHA-256 of "zapis redaction seed v2", a line feed, the plan's salt, a line feed and the digest of the plan. The
+// digest stands in the custody record, which others may be shown; the salt stands in the plan alone. So nobody who sees the clip and the record can compute the
+// noise and take it away.
+func Seed(p plan.Plan) [32]byte {
+	d := p.Digest()
+	return sha256.Sum256(append([]byte(seedDomain+p.Salt+"\n"), d[:]...))
 }
 
 // Render asks for the rendering of an approved version, 0 being the newest. It is done in the name of who asks. Rendered once, a version is not rendered
@@ -178,7 +181,7 @@ func (s *Service) Rendered(ctx context.Context, who policy.Subject, id string, v
 		return Rendering{}, fmt.Errorf("show rendering: %w", err)
 	}
 	if out.State == store.PlanAsked {
-		out.Progress = s.progress(ctx, id, job.RenderPlan{}.Kind())
+		out.Progress, out.BrokenOff, out.Reason = s.progress(ctx, id, job.RenderPlan{}.Kind())
 	}
 	return out, nil
 }
@@ -214,6 +217,7 @@ type made struct {
 	commits []vault.Commit
 	files   []output
 	out     media.Redacted
+	painted map[int]bool // tracks, by their index in the plan
 }
 
 // RenderPlan works a job that renders an approved version: from the originals through the sandbox into the vault, then, in one transaction, the files'
@@ -277,14 +281,7 @@ func (s *Service) renderAs(ctx context.Context, a *attempt, asked store.PlanRend
 	if err != nil {
 		return fmt.Errorf("find who asked: %w", err)
 	}
-	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
-		_, err := may(ctx, tx, who, policy.ApprovePlan, row.Items)
-		if errors.Is(err, archive.ErrNotFound) {
-			err = fmt.Errorf("%w: %w", errRefused, err)
-		}
-		return err
-	})
-	if err != nil {
+	if err := s.o.DB.Read(ctx, func(tx *store.Tx) error { return allowed(ctx, tx, who, row) }); err != nil {
 		return err
 	}
 	tools, err := s.tools()
@@ -294,6 +291,11 @@ func (s *Service) renderAs(ctx context.Context, a *attempt, asked store.PlanRend
 	m, err := s.make(ctx, a, tools, p, row, items)
 	if err != nil {
 		return err
+	}
+	// Hours may have gone by: what counts is what they may do when the clip is stated.
+	if who, err = s.o.Subject(ctx, asked.AskedBy); err != nil {
+		s.discard(ctx, m.commits, err)
+		return fmt.Errorf("find who asked: %w", err)
 	}
 	read := make([][]Bytes, len(m.out.Read))
 	for i, list := range m.out.Read {
@@ -307,7 +309,7 @@ func (s *Service) renderAs(ctx context.Context, a *attempt, asked store.PlanRend
 		return err
 	}
 	c := StatedClip{
-		Object: m.files[0].object, Milliseconds: m.out.Duration.Milliseconds(), Read: m.out.Read, Masks: p.Applying(),
+		Object: m.files[0].object, Milliseconds: m.out.Duration.Milliseconds(), Read: m.out.Read, Masks: p.Applying(m.painted),
 		Reason: "redaction plan " + row.Plan + " version " + strconv.Itoa(row.Version), Recipe: media.RecipeRedact, Tool: m.out.Report.Tool,
 	}
 	for _, f := range m.files[1:] {
@@ -319,7 +321,7 @@ func (s *Service) renderAs(ctx context.Context, a *attempt, asked store.PlanRend
 		})
 	}
 	err = s.o.Clips.StateClip(ctx, who, c, func(tx *store.Tx, clip string) error {
-		return s.keep(ctx, tx, a, asked, row, m, clip, raw)
+		return s.keep(ctx, tx, a, who, asked, row, m, clip, raw)
 	})
 	if err != nil {
 		s.discard(ctx, m.commits, err)
@@ -331,25 +333,26 @@ func (s *Service) renderAs(ctx context.Context, a *attempt, asked store.PlanRend
 	return nil
 }
 
+// allowed refuses whoever may not have a version rendered.
+func allowed(ctx context.Context, tx *store.Tx, who policy.Subject, row store.PlanVersion) error {
+	_, err := may(ctx, tx, who, policy.ApprovePlan, row.Items)
+	if errors.Is(err, archive.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", errRefused, err)
+	}
+	return err
+}
+
 // make renders and seals. What is sealed is committed to the vault and in no catalogue yet.
 func (s *Service) make(ctx context.Context, a *attempt, tools Media, p plan.Plan, row store.PlanVersion, items []archive.Item) (m made, err error) {
-	o, err := s.openSources(ctx, tools, p, items)
+	o, err := s.openSources(ctx, tools, needed(p), items)
 	if err != nil {
 		return m, err
 	}
 	defer o.close()
-	index := p.Index()
-	ro := media.RedactOptions{Hide: p.Picture.Hide, Seed: Seed([32]byte(row.SHA256)), Beat: func(part float64) { s.tick(ctx, a, part) }}
-	var scratch []plan.Box
-	ro.Boxes = func(cut int, from, to, slack int64, into []mask.Box) []mask.Box {
-		scratch = index.Over(p.Cuts[cut].Source, from, to, slack, scratch[:0])
-		return append(into, boxes(scratch)...)
-	}
-	cuts := make([]media.Cut, len(p.Cuts))
-	for i, c := range p.Cuts {
-		cuts[i] = media.Cut{
-			Source: o.of[c.Source], Probe: o.probes[c.Source], From: time.Duration(c.FromUS) * time.Microsecond, To: time.Duration(c.ToUS) * time.Microsecond,
-		}
+	painted := map[int]bool{}
+	ro := painting(p, painted)
+	ro.Beat = func(part float64) { s.tick(ctx, a, part) }
+	for _, c := range p.Cuts {
 		sound := media.SoundCut{Mode: media.SoundMute}
 		if p.Sound.Mode == plan.Keep {
 			sound.Mode = media.SoundKeep
@@ -361,6 +364,7 @@ func (s *Service) make(ctx context.Context, a *attempt, tools Media, p plan.Plan
 		}
 		ro.Sound = append(ro.Sound, sound)
 	}
+	cuts := o.cuts(p)
 	for _, whole := range []bool{false, true} {
 		ro.Whole = whole
 		m, err = s.sealAll(ctx, tools, cuts, ro, p.Heights)
@@ -379,7 +383,23 @@ func (s *Service) make(ctx context.Context, a *attempt, tools Media, p plan.Plan
 		s.discard(ctx, m.commits, err)
 		return made{}, err
 	}
+	m.painted = painted
 	return m, nil
+}
+
+// painting is how the pictures of a plan are painted, by whoever shows them. The tracks that were painted in any of them are noted in painted, unless that is nil.
+func painting(p plan.Plan, painted map[int]bool) media.RedactOptions {
+	index := p.Index()
+	var scratch []plan.Box
+	return media.RedactOptions{Hide: p.Picture.Hide, Seed: Seed(p), Boxes: func(cut int, from, to, slack int64, into []mask.Box) []mask.Box {
+		scratch = index.Over(p.Cuts[cut].Source, from, to, slack, scratch[:0])
+		if painted != nil {
+			for _, b := range scratch {
+				painted[b.Track] = true
+			}
+		}
+		return append(into, boxes(scratch)...)
+	}}
 }
 
 // boxes says it in the words of the painter. What is not known is covered.
@@ -500,7 +520,7 @@ func (m *made) add(o vault.Object, name, mediaType string, w, h int) {
 }
 
 // keep writes everything about a rendering within the transaction that states its clip.
-func (s *Service) keep(ctx context.Context, tx *store.Tx, a *attempt, asked store.PlanRender, row store.PlanVersion, m made, clip string, read []byte) error {
+func (s *Service) keep(ctx context.Context, tx *store.Tx, a *attempt, who policy.Subject, asked store.PlanRender, row store.PlanVersion, m made, clip string, read []byte) error {
 	// Nobody erases an item, changes the plan or decides about it beside this.
 	locked := slices.Clone(row.Items)
 	slices.Sort(locked)
@@ -513,6 +533,9 @@ func (s *Service) keep(ctx context.Context, tx *store.Tx, a *attempt, asked stor
 		return err
 	}
 	if _, err := sourcesOf(ctx, tx, row); err != nil {
+		return err
+	}
+	if err := allowed(ctx, tx, who, row); err != nil {
 		return err
 	}
 	if err := s.approved(ctx, tx, row); err != nil {

@@ -305,6 +305,7 @@ type fakeQueue struct {
 	mu       sync.Mutex
 	progress []int64
 	fail     error
+	info     *job.Info // what is told of a job; nil: it is under way
 }
 
 func (q *fakeQueue) EnqueueTx(ctx context.Context, tx *store.Tx, a job.Args, o job.Opts) error {
@@ -328,7 +329,10 @@ func (q *fakeQueue) Progress(_ context.Context, _ interface{ Ref() int64 }, _ st
 }
 
 func (q *fakeQueue) List(context.Context, job.Filter) ([]job.Info, error) {
-	return []job.Info{{Progress: store.Progress{Done: 1, Total: 4}}}, nil
+	if q.info != nil {
+		return []job.Info{*q.info}, nil
+	}
+	return []job.Info{{State: job.Running, Attempt: 1, StartedAt: time.Unix(1, 0), Progress: store.Progress{Done: 1, Total: 4}}}, nil
 }
 
 // setting gives a setting that a fake wrote.
@@ -402,6 +406,8 @@ type fakeMedia struct {
 	asked  []media.RedactOptions
 	during func() // while it renders
 	dark   int    // renditions that come to nothing
+	begins []string // bytes and moments that frames were asked from
+	early  int64 // how long before a cut its first frame begins, µs
 }
 
 func (m *fakeMedia) Probe(_ context.Context, src media.Source) (media.Probe, error) {
@@ -412,6 +418,9 @@ func (m *fakeMedia) Probe(_ context.Context, src media.Source) (media.Probe, err
 }
 
 func (m *fakeMedia) RawFrames(_ context.Context, cut media.Cut, o media.RawOptions, each func(n int, us int64, p *mask.Picture) error) (media.Report, []media.Range, error) {
+	head := make([]byte, 6)
+	_, _ = cut.Source.ReadAt(head, 0)
+	m.begins = append(m.begins, fmt.Sprintf("%s %v", head, cut.From))
 	if m.narrow && !o.Whole {
 		return media.Report{}, nil, media.ErrNarrow
 	}
@@ -450,7 +459,7 @@ func (m *fakeMedia) Redact(_ context.Context, cuts []media.Cut, o media.RedactOp
 			return out, media.ErrDamaged
 		}
 		for us := c.From.Microseconds(); us < c.To.Microseconds(); us += 1_000_000 {
-			fmt.Fprintf(h, "%v", o.Boxes(i, us, us, 0, nil))
+			fmt.Fprintf(h, "%v", o.Boxes(i, us-m.early, us, 0, nil))
 		}
 		out.Read = append(out.Read, []media.Range{{From: 0, To: c.Source.Size()}})
 		out.Duration += c.To - c.From

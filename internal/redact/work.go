@@ -34,6 +34,8 @@ const (
 	ReasonSealBroken = "seal-broken" // the sealed bytes of an item do not open as they were sealed
 	ReasonNotStated  = "not-stated"  // the clip cannot be stated: no log, or an item in no sealed accession
 	ReasonFailed     = "failed"      // it went wrong as often as is tried
+	// ReasonInterrupted: an attempt broke off, with its worker or otherwise, and nothing of it is left; another one begins from the beginning.
+	ReasonInterrupted = "interrupted"
 )
 
 // original is an item opened in the vault.
@@ -69,19 +71,39 @@ func (o *opened) problem() error {
 	return nil
 }
 
-// openSources opens the originals that the cuts of a plan need.
-func (s *Service) openSources(ctx context.Context, tools Media, p plan.Plan, items []archive.Item) (_ *opened, err error) {
+// cuts are those of a plan, of what was opened.
+func (o *opened) cuts(p plan.Plan) []media.Cut {
+	out := make([]media.Cut, len(p.Cuts))
+	for i, c := range p.Cuts {
+		out[i] = media.Cut{From: time.Duration(c.FromUS) * time.Microsecond, To: time.Duration(c.ToUS) * time.Microsecond}
+		if o.of[c.Source] != nil {
+			out[i].Source, out[i].Probe = o.of[c.Source], o.probes[c.Source]
+		}
+	}
+	return out
+}
+
+// needed are the sources that the cuts of a plan need.
+func needed(p plan.Plan) (out []int) {
+	for _, c := range p.Cuts {
+		out = append(out, c.Source)
+	}
+	return out
+}
+
+// openSources opens originals, each once.
+func (s *Service) openSources(ctx context.Context, tools Media, sources []int, items []archive.Item) (_ *opened, err error) {
 	out := &opened{of: make([]*original, len(items)), probes: make([]media.Probe, len(items))}
 	defer func() {
 		if err != nil {
 			out.close()
 		}
 	}()
-	for _, c := range p.Cuts {
-		if out.of[c.Source] != nil {
+	for _, source := range sources {
+		if out.of[source] != nil {
 			continue
 		}
-		it := items[c.Source]
+		it := items[source]
 		r, err := s.o.Vault.Reader(ctx, vault.Ref(it.Object))
 		if errors.Is(err, vault.ErrErased) {
 			return out, fmt.Errorf("open original of %s: %w: %w", it.ID, errRefused, err)
@@ -90,11 +112,11 @@ func (s *Service) openSources(ctx context.Context, tools Media, p plan.Plan, ite
 			return out, fmt.Errorf("open original of %s: %w", it.ID, err)
 		}
 		o := &original{Original: vault.NewOriginal(r), item: it}
-		out.of[c.Source] = o
+		out.of[source] = o
 		if r.Size() != it.Size {
 			return out, fmt.Errorf("open original of %s: %w: another size", it.ID, archive.ErrIntegrity)
 		}
-		if out.probes[c.Source], err = tools.Probe(ctx, o); err != nil {
+		if out.probes[source], err = tools.Probe(ctx, o); err != nil {
 			return out, errors.Join(out.problem(), fmt.Errorf("look at %s: %w", it.ID, err))
 		}
 	}
@@ -347,7 +369,7 @@ func recipes(results []detect.Result) string {
 
 // walk is the gap check.
 func (s *Service) walk(ctx context.Context, a *attempt, tools Media, p plan.Plan, items []archive.Item) (found looked, err error) {
-	o, err := s.openSources(ctx, tools, p, items)
+	o, err := s.openSources(ctx, tools, needed(p), items)
 	if err != nil {
 		return found, err
 	}
@@ -403,7 +425,7 @@ func unjudged(source int, list []detect.Unjudged) (out []Unjudged) {
 
 func thousandths(score float32) int { return int(min(max(float64(score), -1e6), 1e6) * 1000) }
 
-// speech gives where something is said in an item, by the newest transcript, and whether anybody listened.
+// speech gives where something is said in an item, by all of its transcripts, and whether anybody listened.
 func (s *Service) speech(ctx context.Context, item string) (known bool, spans []gap.Span, err error) {
 	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
 		known, spans = false, nil
@@ -438,7 +460,7 @@ func (s *Service) speech(ctx context.Context, item string) (known bool, spans []
 
 // propose looks for what may have to be covered in the cuts of a version, overlapping ones once.
 func (s *Service) propose(ctx context.Context, a *attempt, tools Media, p plan.Plan, items []archive.Item) (found looked, err error) {
-	o, err := s.openSources(ctx, tools, p, items)
+	o, err := s.openSources(ctx, tools, needed(p), items)
 	if err != nil {
 		return found, err
 	}

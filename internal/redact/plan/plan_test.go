@@ -384,11 +384,11 @@ func TestDigestsOfTracks(t *testing.T) {
 	if one == moved.Digest(p.Salt) {
 		t.Error("a track that moved has the same digest")
 	}
-	if got := p.Applying(); len(got) != 3 || got[0] != one {
+	if got := p.Applying(nil); len(got) != 3 || got[0] != one {
 		t.Errorf("%d tracks apply", len(got))
 	}
 	p.Cuts = p.Cuts[1:]
-	if got := p.Applying(); len(got) != 1 || got[0] != p.Tracks[2].Digest(p.Salt) {
+	if got := p.Applying(nil); len(got) != 1 || got[0] != p.Tracks[2].Digest(p.Salt) {
 		t.Errorf("%d tracks apply to the second cut", len(got))
 	}
 }

@@ -270,11 +270,12 @@ func (t Track) overlaps(from, to int64) bool {
 	return false
 }
 
-// Applying gives the digests of the tracks that cover anything in any cut, in the order of the plan: what a statement about the clip names.
-func (p Plan) Applying() [][32]byte {
+// Applying gives the digests of the tracks that cover anything in any cut, in the order of the plan: what a statement about the clip names. Those that were painted,
+// by their index, are among them, too: the first frame of a cut may have begun before the cut does.
+func (p Plan) Applying(painted map[int]bool) [][32]byte {
 	var out [][32]byte
 	for i, t := range p.Tracks {
-		if p.shows(i) {
+		if p.shows(i) || painted[i] {
 			out = append(out, t.Digest(p.Salt))
 		}
 	}
