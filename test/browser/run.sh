@@ -33,8 +33,8 @@ trap 'exit 130' INT TERM
 
 # The public site, from made-up bundles.
 command -v go >/dev/null || leave_out "go is not installed"
-go run ./test/browser/bundles "$work/bundles" 45
-bin/zapis site build --releases "$work/bundles" --out "$work/site" --name "Night Shift Archive" --languages en,ru,uk,ar
+go run ./test/browser/bundles "$work/bundles" 45 "$work/pages"
+bin/zapis site build --releases "$work/bundles" --pages "$work/pages" --out "$work/site" --name "Night Shift Archive" --languages en,ru,uk,ar
 bin/zapis site serve --out "$work/site" --listen 127.0.0.1:0 >"$work/serving" 2>&1 &
 public=$!
 tries=0
@@ -47,6 +47,9 @@ node test/browser/site.mjs --base "$base" --root "$work/site/current" ${ZAPIS_SH
 kill "$public"
 wait "$public" || true
 public=
+
+# From a span to the public page, by two people, in an archive of its own.
+node test/browser/desk.mjs --program bin/zapis ${ZAPIS_SHOTS:+--shots "$ZAPIS_SHOTS"}
 
 # The demonstration turns into the server, so its process is the one to end.
 bin/zapis --home "$work/demo" demo --quick --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
