@@ -29,7 +29,7 @@ type Agent struct {
 type Scope struct {
 	All        bool     // everything that is not erased
 	Accessions []string // otherwise only these
-	// MaxDifficulty hides items judged harder; -1 means no limit. Items not judged count as 0.
+	// MaxDifficulty hides items judged harder; -1 means no limit. Items not judged count as the hardest: Watches.
 	MaxDifficulty int
 	Quarantined   bool // may see quarantined items
 
@@ -38,6 +38,20 @@ type Scope struct {
 	AllCompartments bool     `json:",omitempty"` // every compartment
 	// Identities: may open who stands behind a code, with a reason. Nobody has it by role, not even an administrator.
 	Identities bool `json:",omitempty"`
+}
+
+// How hard items are to watch: from 0 to Hardest, or not judged yet.
+const (
+	Hardest  = 3
+	Unjudged = -1
+)
+
+// Watches says whether items of a difficulty lie within the scope. What nobody has judged may show anything, so it counts as the hardest.
+func (s Scope) Watches(difficulty int) bool {
+	if difficulty < 0 {
+		difficulty = Hardest
+	}
+	return s.MaxDifficulty < 0 || difficulty <= s.MaxDifficulty
 }
 
 // Common is the compartment of what everybody may see who sees the whole archive.

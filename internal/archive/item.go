@@ -76,7 +76,7 @@ type Item struct {
 	Camera         string
 	Micro          []byte // 16 × 9 grey bytes, or nil
 	Anomalies      int
-	Difficulty     int // 0–3; -1 not judged
+	Difficulty     int // 0 to Hardest; Unjudged
 	Copies         int // files found with these bytes
 
 	Erasing bool // two people agreed to erase it: nobody is shown it any more. Read only

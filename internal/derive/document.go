@@ -205,7 +205,7 @@ func facts(t *task, v seen, micro []byte) store.Facts {
 	p := v.probe
 	f := store.Facts{
 		Kind: p.Kind, Duration: inSeconds(p.Duration), Format: p.Format, Anomalies: countAnomalies(v.anomalies),
-		Camera: t.item.Camera, Difficulty: t.item.Difficulty,
+		Camera: t.item.Camera,
 	}
 	if f.Kind == "" {
 		f.Kind = archive.KindUnknown

@@ -54,6 +54,7 @@ const (
 	ManageVocabulary  Action = "manage vocabulary"  // terms and their translations
 	ManageCompartment Action = "manage compartment" // make and rename compartments
 	Annotate          Action = "annotate"           // notes on an item
+	Grade             Action = "grade"              // say how hard an item is to watch
 	Search            Action = "search"
 	DecideSuggestion  Action = "decide suggestion" // confirm or dismiss what a machine found
 	Import            Action = "import"
@@ -83,7 +84,7 @@ const (
 func Actions() []Action {
 	return []Action{
 		Enter, ManageSelf, Browse, ViewItem, Look, ViewOrigin, ViewCustody, Extract, ListAccessions, ViewAccession, ViewFailures,
-		CreateAccession, Ingest, CloseAccession, RequestErasure, ApproveErasure, ViewCatalogue, EditCatalogue, ManageConsent, ViewIdentity, ManageVocabulary, ManageCompartment, Annotate, Search,
+		CreateAccession, Ingest, CloseAccession, RequestErasure, ApproveErasure, ViewCatalogue, EditCatalogue, ManageConsent, ViewIdentity, ManageVocabulary, ManageCompartment, Annotate, Grade, Search,
 		DecideSuggestion, Import, Export, ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish, MatchClip, ViewJobs, ManageJobs, ViewHealth, CheckFixity, ManagePeople,
 	}
 }
@@ -195,6 +196,7 @@ var need = map[Action]int{
 	ManageVocabulary:  2,
 	ManageCompartment: 5,
 	Annotate:          1,
+	Grade:             2,
 	Search:            1,
 	DecideSuggestion:  2,
 	Import:            2,
@@ -275,7 +277,7 @@ func Decide(s Subject, a Action, o Object) Decision {
 		if o.Owner != s.Agent {
 			return Decision{Hide: true, Reason: "not the owner"}
 		}
-	case ViewItem, ViewOrigin, ViewCustody, Look, Extract, RequestErasure, ApproveErasure, Annotate:
+	case ViewItem, ViewOrigin, ViewCustody, Look, Extract, RequestErasure, ApproveErasure, Annotate, Grade:
 		return decideItem(sc, a, o)
 	case ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish:
 		// A plan and a release are asked about with each item that they show.
@@ -314,7 +316,7 @@ func decideItem(sc archive.Scope, a Action, o Object) Decision {
 	if !inScope(sc, o.Accession) {
 		return Decision{Hide: true, Reason: "outside the scope"}
 	}
-	if sc.MaxDifficulty >= 0 && max(o.Difficulty, 0) > sc.MaxDifficulty {
+	if !sc.Watches(o.Difficulty) {
 		return Decision{Hide: true, Reason: "harder than granted"}
 	}
 	if o.Erasing {
@@ -327,8 +329,8 @@ func decideItem(sc archive.Scope, a Action, o Object) Decision {
 		if !sc.Quarantined {
 			return Decision{Hide: true, Reason: "quarantined"}
 		}
-		// Held apart: its facts and its history may be read, its bytes may not.
-		if slices.Contains([]Action{Look, Extract, EditPlan, ApprovePlan, ApproveRelease, Publish}, a) {
+		// Held apart: its facts and its history may be read, its bytes may not, so nobody can judge them either.
+		if slices.Contains([]Action{Look, Extract, Grade, EditPlan, ApprovePlan, ApproveRelease, Publish}, a) {
 			return Decision{Reason: "quarantined"}
 		}
 		return Decision{Allow: true}

@@ -36,13 +36,13 @@ var oracleMay = map[archive.Role]map[Action]bool{
 	archive.RoleInvestigator: {
 		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
 		ViewCatalogue: true, Annotate: true, Search: true,
-		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Grade: true, Import: true, Export: true,
 		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true,
 	},
 	archive.RolePublisher: {
 		Enter: true, ManageSelf: true, Browse: true, ViewItem: true, Look: true, ViewCustody: true, ListAccessions: true, ViewAccession: true,
 		ViewCatalogue: true, Annotate: true, Search: true,
-		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Grade: true, Import: true, Export: true,
 		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true, ApprovePlan: true, ApproveRelease: true, Publish: true,
 	},
 	archive.RoleArchivist: {
@@ -50,7 +50,7 @@ var oracleMay = map[archive.Role]map[Action]bool{
 		ViewOrigin: true, Extract: true, ViewFailures: true, CreateAccession: true, Ingest: true, CloseAccession: true, RequestErasure: true, ApproveErasure: true, ViewJobs: true, ManageJobs: true,
 		ViewHealth: true, CheckFixity: true,
 		ViewCatalogue: true, Annotate: true, Search: true,
-		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Grade: true, Import: true, Export: true,
 		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true, ApprovePlan: true, ApproveRelease: true, Publish: true,
 	},
 	archive.RoleAdmin: {
@@ -58,7 +58,7 @@ var oracleMay = map[archive.Role]map[Action]bool{
 		ViewOrigin: true, Extract: true, ViewFailures: true, CreateAccession: true, Ingest: true, CloseAccession: true, RequestErasure: true, ApproveErasure: true, ViewJobs: true, ManageJobs: true,
 		ViewHealth: true, CheckFixity: true, ManagePeople: true,
 		ViewCatalogue: true, Annotate: true, Search: true, ManageCompartment: true,
-		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Import: true, Export: true,
+		EditCatalogue: true, ManageConsent: true, ViewIdentity: true, ManageVocabulary: true, DecideSuggestion: true, Grade: true, Import: true, Export: true,
 		ViewPlan: true, EditPlan: true, ViewRelease: true, EditRelease: true, MatchClip: true, ApprovePlan: true, ApproveRelease: true, Publish: true,
 	},
 }
@@ -86,7 +86,7 @@ func oracle(s Subject, a Action, o Object) bool {
 	}
 	difficulty := o.Difficulty
 	if difficulty < 0 {
-		difficulty = 0
+		difficulty = 3 // nobody has looked: it may be the worst
 	}
 	// Which compartments: an administrator has all of them; the common one belongs to whoever sees the whole archive.
 	inside := role == archive.RoleAdmin || s.Scope.AllCompartments
@@ -120,7 +120,7 @@ func oracle(s Subject, a Action, o Object) bool {
 		}
 	}
 	switch a {
-	case ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish, DecideSuggestion, Annotate, ViewItem, ViewCustody, ViewOrigin, Look, Extract, RequestErasure, ApproveErasure:
+	case ViewPlan, EditPlan, ApprovePlan, ViewRelease, EditRelease, ApproveRelease, Publish, DecideSuggestion, Annotate, Grade, ViewItem, ViewCustody, ViewOrigin, Look, Extract, RequestErasure, ApproveErasure:
 		if o.Erasing {
 			return false
 		}
@@ -132,7 +132,7 @@ func oracle(s Subject, a Action, o Object) bool {
 			return true
 		case "quarantined":
 			return role != archive.RoleReviewer && role != archive.RoleInvestigator && role != archive.RolePublisher &&
-				a != Look && a != Extract && a != EditPlan && a != ApprovePlan && a != ApproveRelease && a != Publish
+				a != Look && a != Extract && a != Grade && a != EditPlan && a != ApprovePlan && a != ApproveRelease && a != Publish
 		}
 		return false
 	}
@@ -288,7 +288,7 @@ func TestScopeAgreesWithDecisions(t *testing.T) {
 					for d := -1; d <= 3; d++ {
 						// How a list reads a scope (internal/store).
 						listed := (sc.All || slices.Contains(sc.Accessions, acc)) && st != archive.ItemErased && (sc.Quarantined || st != archive.ItemQuarantined) &&
-							(sc.MaxDifficulty < 0 || d <= sc.MaxDifficulty)
+							(sc.MaxDifficulty < 0 || sc.MaxDifficulty == 3 || d >= 0 && d <= sc.MaxDifficulty)
 						known := slices.Contains(states[:6], st)
 						got := Decide(s, ViewItem, Object{Accession: acc, ItemState: st, Difficulty: d}).Allow
 						if known && listed != got {

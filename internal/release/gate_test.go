@@ -127,8 +127,8 @@ func (r *rig) write(f func(tx *store.Tx)) {
 
 func (r *rig) setDifficulty(n int) {
 	r.write(func(tx *store.Tx) {
-		f := store.Facts{Kind: r.item.Kind, Duration: r.item.Duration, Camera: r.item.Camera, Difficulty: n}
-		r.must(tx.SetItemFacts(ctx, r.item.ID, f))
+		_, err := tx.GradeItem(ctx, r.item.ID, n)
+		r.must(err)
 	})
 }
 

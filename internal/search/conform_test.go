@@ -55,7 +55,10 @@ func build(t testing.TB, db *store.DB, seed uint64) *world {
 			it := newItem(t, tx, w.accessions[i%3].ID)
 			it.ID = id(archive.PrefixItem)
 			must(t, tx.AddItem(ctx, &it))
-			must(t, tx.SetItemFacts(ctx, it.ID, store.Facts{Kind: archive.KindVideo, RecordedAt: noon.AddDate(0, i, 0), RecordedSource: "container", Camera: []string{"", "B-1", "B-2"}[i%3], Difficulty: i%5 - 1}))
+			must(t, tx.SetItemFacts(ctx, it.ID, store.Facts{Kind: archive.KindVideo, RecordedAt: noon.AddDate(0, i, 0), RecordedSource: "container", Camera: []string{"", "B-1", "B-2"}[i%3]}))
+			if _, err := tx.GradeItem(ctx, it.ID, i%5-1); err != nil {
+				t.Fatal(err)
+			}
 			must(t, tx.MoveItem(ctx, it.ID, archive.ItemBrowsable, ""))
 			if i == 7 {
 				must(t, tx.MoveItem(ctx, it.ID, archive.ItemQuarantined, "damaged"))
@@ -134,7 +137,7 @@ func (w *world) entity(id string) archive.Entity {
 // seen tells the rule of access a second time, from its words and not from the code.
 func (w *world) seen(s archive.Scope, d doc) bool {
 	item := func(i archive.Item) bool {
-		return (s.All || slices.Contains(s.Accessions, i.Accession)) && (s.MaxDifficulty < 0 || i.Difficulty <= s.MaxDifficulty) && (s.Quarantined || i.State != archive.ItemQuarantined)
+		return (s.All || slices.Contains(s.Accessions, i.Accession)) && (s.MaxDifficulty < 0 || s.MaxDifficulty == 3 || i.Difficulty >= 0 && i.Difficulty <= s.MaxDifficulty) && (s.Quarantined || i.State != archive.ItemQuarantined)
 	}
 	if d.gone || d.Item != "" && !item(w.item(d.Item)) || d.Entity != "" && !s.Sees(w.entity(d.Entity).Compartment) {
 		return false

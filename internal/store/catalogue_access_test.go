@@ -135,7 +135,7 @@ func (w *world) item(s archive.Scope, id string) bool {
 	switch {
 	case w.erasing[id], it.State == archive.ItemErased, it.State == archive.ItemQuarantined && !s.Quarantined:
 		return false
-	case s.MaxDifficulty >= 0 && it.Difficulty > s.MaxDifficulty:
+	case s.MaxDifficulty >= 0 && s.MaxDifficulty < 3 && (it.Difficulty < 0 || it.Difficulty > s.MaxDifficulty):
 		return false
 	}
 	return s.All || slices.Contains(s.Accessions, it.Accession)

@@ -57,7 +57,7 @@ func addItem(t testing.TB, tx *store.Tx, accession string, change func(*archive.
 	o := c.Objects[0]
 	i := archive.Item{
 		ID: newID(archive.PrefixItem), Accession: accession, Size: o.Size, SHA256: o.SHA256[:],
-		Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, ReceivedAt: noon, Difficulty: -1,
+		Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, ReceivedAt: noon,
 	}
 	if change != nil {
 		change(&i)

@@ -39,7 +39,8 @@ func itemRow(i archive.Item) []any {
 	}
 }
 
-// Facts is what the passes find out about an item. SetItemFacts replaces all of them.
+// Facts is what the passes find out about an item. SetItemFacts replaces all of them. How hard it is to watch is none of them: people say that,
+// and a pass that began before must not take it back.
 type Facts struct {
 	Kind           archive.Kind
 	RecordedAt     time.Time // zero if not known
@@ -51,7 +52,6 @@ type Facts struct {
 	Camera         string
 	Micro          []byte // 144 bytes or none
 	Anomalies      int
-	Difficulty     int // 0–3; -1 not judged
 }
 
 // FactsOf gives the facts of an item as it is, to change some and set them again.
@@ -59,7 +59,7 @@ func FactsOf(i archive.Item) Facts {
 	return Facts{
 		Kind: i.Kind, RecordedAt: i.RecordedAt, RecordedSource: i.RecordedSource, Duration: i.Duration,
 		Width: i.Width, Height: i.Height, FrameRate: i.FrameRate, Format: i.Format, Codec: i.Codec, Camera: i.Camera,
-		Micro: i.Micro, Anomalies: i.Anomalies, Difficulty: i.Difficulty,
+		Micro: i.Micro, Anomalies: i.Anomalies,
 	}
 }
 
@@ -172,21 +172,45 @@ func (tx *Tx) SetItemFacts(ctx context.Context, id string, f Facts) error {
 	was := i
 	i.Kind, i.RecordedAt, i.RecordedSource, i.Duration = f.Kind, f.RecordedAt, f.RecordedSource, f.Duration.Truncate(time.Microsecond)
 	i.Width, i.Height, i.FrameRate, i.Format, i.Codec = f.Width, f.Height, f.FrameRate, f.Format, f.Codec
-	i.Camera, i.Micro, i.Anomalies, i.Difficulty = f.Camera, f.Micro, f.Anomalies, f.Difficulty
+	i.Camera, i.Micro, i.Anomalies = f.Camera, f.Micro, f.Anomalies
 	if i.Kind == "" {
 		i.Kind = archive.KindUnknown
 	}
 	_, err = tx.exec(ctx, `UPDATE item SET kind = $1, recorded_at = $2, recorded_source = $3, duration = $4, width = $5, height = $6,
-		frame_rate = $7, format = $8, codec = $9, camera = $10, micro = $11, anomalies = $12, difficulty = $13, sort_at = $14
-		WHERE id = $15`,
+		frame_rate = $7, format = $8, codec = $9, camera = $10, micro = $11, anomalies = $12, sort_at = $13
+		WHERE id = $14`,
 		string(i.Kind), us(i.RecordedAt), i.RecordedSource, i.Duration.Microseconds(), i.Width, i.Height, i.FrameRate, i.Format, i.Codec,
-		i.Camera, blob(i.Micro), i.Anomalies, i.Difficulty, i.SortTime().UnixMicro(), id)
+		i.Camera, blob(i.Micro), i.Anomalies, i.SortTime().UnixMicro(), id)
 	if err != nil {
 		return fmt.Errorf("facts of item %s: %w", id, err)
 	}
 	tx.count(was, -1)
 	tx.count(i, 1)
 	return nil
+}
+
+// GradeItem says how hard an item is to watch, from 0 to archive.Hardest or archive.Unjudged, moves its counts in the roll-up, and gives what was said
+// before. archive.ErrNotFound; archive.ErrInvalid; archive.ErrConflict if it is erased.
+func (tx *Tx) GradeItem(ctx context.Context, id string, difficulty int) (was int, err error) {
+	fail := func(err error) (int, error) { return 0, fmt.Errorf("grade item %s: %w", id, err) }
+	if difficulty < archive.Unjudged || difficulty > archive.Hardest {
+		return fail(archive.ErrInvalid)
+	}
+	i, err := tx.lockItem(ctx, id)
+	if err != nil {
+		return fail(err)
+	}
+	if i.State == archive.ItemErased {
+		return fail(fmt.Errorf("it is erased: %w", archive.ErrConflict))
+	}
+	if _, err := tx.exec(ctx, `UPDATE item SET difficulty = $1 WHERE id = $2`, difficulty, id); err != nil {
+		return fail(err)
+	}
+	was = i.Difficulty
+	tx.count(i, -1)
+	i.Difficulty = difficulty
+	tx.count(i, 1)
+	return was, nil
 }
 
 // MoveItem moves an item to another state for a reason code; archive.ErrConflict if the way is not allowed,

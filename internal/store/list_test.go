@@ -19,7 +19,7 @@ import (
 // sees is the access rule written a second time, plainly.
 func sees(s archive.Scope, i archive.Item) bool {
 	return i.State != archive.ItemErased && (s.Quarantined || i.State != archive.ItemQuarantined) &&
-		(s.MaxDifficulty < 0 || i.Difficulty <= s.MaxDifficulty) && (s.All || slices.Contains(s.Accessions, i.Accession))
+		(s.MaxDifficulty < 0 || s.MaxDifficulty == 3 || i.Difficulty >= 0 && i.Difficulty <= s.MaxDifficulty) && (s.All || slices.Contains(s.Accessions, i.Accession))
 }
 
 // fits is a query written a second time; skip names a dimension that does not count.
@@ -75,6 +75,8 @@ func checkLists(t *testing.T, r *rapid.T, tx *store.Tx) {
 		if rapid.Bool().Draw(r, "found out") {
 			facts(i)
 			must(t, tx.SetItemFacts(ctx, i.ID, store.FactsOf(*i)))
+			_, err := tx.GradeItem(ctx, i.ID, i.Difficulty)
+			must(t, err)
 		}
 		if to := rapid.SampledFrom(someStates).Draw(r, "state"); i.State.CanMove(to) {
 			must(t, tx.MoveItem(ctx, i.ID, to, ""))
@@ -355,21 +357,23 @@ func TestScopeHides(t *testing.T) {
 					i.State, i.Difficulty, i.Kind, i.Camera = state, difficulty, archive.KindVideo, "A"
 				})
 			}
-			plain := add(a.ID, archive.ItemReady, -1)
+			plain := add(a.ID, archive.ItemReady, 0)
 			hard := add(a.ID, archive.ItemReady, 3)
-			apart := add(a.ID, archive.ItemQuarantined, -1)
+			apart := add(a.ID, archive.ItemQuarantined, 2)
 			gone := add(a.ID, archive.ItemErased, -1)
-			other := add(b.ID, archive.ItemReady, -1)
-			everything := []archive.Item{plain, hard, apart, gone, other}
+			other := add(b.ID, archive.ItemReady, 1)
+			open := add(b.ID, archive.ItemReady, archive.Unjudged) // nobody knows how hard it is
+			everything := []archive.Item{plain, hard, apart, gone, other, open}
 			for name, c := range map[string]struct {
 				s    archive.Scope
 				want []archive.Item
 			}{
-				"everything":      {all, []archive.Item{plain, hard, apart, other}},
-				"not quarantined": {archive.Scope{All: true, MaxDifficulty: -1}, []archive.Item{plain, hard, other}},
-				"not hard":        {archive.Scope{All: true, MaxDifficulty: 2, Quarantined: true}, []archive.Item{plain, apart, other}},
-				"one accession":   {archive.Scope{Accessions: []string{a.ID}, MaxDifficulty: -1, Quarantined: true}, []archive.Item{plain, hard, apart}},
-				"the zero scope":  {archive.Scope{}, nil},
+				"everything":        {all, []archive.Item{plain, hard, apart, other, open}},
+				"not quarantined":   {archive.Scope{All: true, MaxDifficulty: -1}, []archive.Item{plain, hard, other, open}},
+				"up to the hardest": {archive.Scope{All: true, MaxDifficulty: 3, Quarantined: true}, []archive.Item{plain, hard, apart, other, open}},
+				"not hard":          {archive.Scope{All: true, MaxDifficulty: 2, Quarantined: true}, []archive.Item{plain, apart, other}},
+				"one accession":     {archive.Scope{Accessions: []string{a.ID}, MaxDifficulty: -1, Quarantined: true}, []archive.Item{plain, hard, apart}},
+				"the zero scope":    {archive.Scope{}, nil},
 			} {
 				for asked, q := range map[string]store.Query{
 					"open": {}, "both accessions": {Accessions: []string{a.ID, b.ID}}, "the other accession": {Accessions: []string{b.ID}},

@@ -115,6 +115,9 @@ func TestItemsKeepEveryField(t *testing.T) {
 			if d := cmp.Diff(f, store.FactsOf(got)); d != "" {
 				t.Error(d)
 			}
+			if got.Difficulty != 3 {
+				t.Errorf("a pass took back what a person said: %d", got.Difficulty)
+			}
 			must(t, tx.AddCopy(ctx, two.ID, 2))
 			if got, err := tx.Item(ctx, all, two.ID); err != nil || got.Copies != 6 {
 				t.Errorf("%d copies, %v", got.Copies, err)
@@ -808,4 +811,57 @@ func TestScopeAsStored(t *testing.T) {
 	if string(raw) != `{"All":true,"Accessions":["a"],"MaxDifficulty":2,"Quarantined":true}` {
 		t.Errorf("%s: stored scopes need a migration", raw)
 	}
+}
+
+// How hard an item is to watch is set by people alone, counted at once, and read back; nothing else of the item changes.
+func TestItemsAreGraded(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var id string
+		must(t, db.Write(ctx, func(tx *store.Tx) error {
+			id = addItem(t, tx, addAccession(t, tx).ID, full).ID
+			return nil
+		}))
+		for _, step := range []struct{ level, was int }{{archive.Unjudged, 3}, {0, archive.Unjudged}, {archive.Hardest, 0}, {archive.Hardest, archive.Hardest}, {1, archive.Hardest}} {
+			must(t, db.Write(ctx, func(tx *store.Tx) error {
+				before, err := tx.Item(ctx, all, id)
+				must(t, err)
+				was, err := tx.GradeItem(ctx, id, step.level)
+				if err != nil || was != step.was {
+					t.Errorf("%d: was %d, %v", step.level, was, err)
+				}
+				got, err := tx.Item(ctx, all, id)
+				must(t, err)
+				before.Difficulty = step.level
+				if d := cmp.Diff(before, got); d != "" {
+					t.Error(d)
+				}
+				return nil
+			}))
+			must(t, db.Read(ctx, func(tx *store.Tx) error {
+				faults, err := tx.RollupFaults(ctx)
+				if err != nil || len(faults) > 0 {
+					t.Errorf("%d: %+v, %v", step.level, faults, err)
+				}
+				return nil
+			}))
+		}
+		for name, c := range map[string]struct {
+			id    string
+			level int
+			want  error
+		}{"none": {newID(archive.PrefixItem), 1, archive.ErrNotFound}, "too hard": {id, 4, archive.ErrInvalid}, "too easy": {id, -2, archive.ErrInvalid}} {
+			is(t, name, attempt(t, db, func(tx *store.Tx) error { _, err := tx.GradeItem(ctx, c.id, c.level); return err }), c.want)
+		}
+		// What nobody has judged is shown to nobody who is limited.
+		inTx(t, db, func(tx *store.Tx) {
+			_, err := tx.GradeItem(ctx, id, archive.Unjudged)
+			must(t, err)
+			for limit, seen := range map[int]bool{-1: true, 0: false, 2: false, archive.Hardest: true} {
+				if _, err := tx.Item(ctx, archive.Scope{All: true, MaxDifficulty: limit, Quarantined: true}, id); (err == nil) != seen {
+					t.Errorf("limit %d: %v", limit, err)
+				}
+			}
+		})
+	})
 }

@@ -10,7 +10,8 @@ func seesNothing(s archive.Scope) bool { return !s.All && len(s.Accessions) == 0
 func within(p *part, s archive.Scope, column func(string) string) {
 	p.add(" AND " + column("state") + " <> 'erased'")
 	p.addIf(!s.Quarantined, " AND "+column("state")+" <> 'quarantined'")
-	p.addIf(s.MaxDifficulty >= 0, " AND "+column("difficulty")+" <= ?", s.MaxDifficulty)
+	// What nobody has judged counts as the hardest, as in archive.Scope.Watches.
+	p.addIf(s.MaxDifficulty >= 0 && s.MaxDifficulty < archive.Hardest, " AND "+column("difficulty")+" BETWEEN 0 AND ?", s.MaxDifficulty)
 	if !s.All {
 		in(p, column("accession_id"), s.Accessions)
 		p.addIf(len(s.Accessions) == 0, " AND 1 = 0")

@@ -184,9 +184,13 @@ func (w *World) item(what string, acc archive.Accession, n int) {
 	oc, err := b.Commit(ctx)
 	w.must(err)
 	w.Bytes[o.ID] = original
+	difficulty := 0 // somebody has looked
+	if what == "hard" {
+		difficulty = archive.Hardest
+	}
 	it := archive.Item{
 		ID: archive.NewID(archive.PrefixItem), Accession: acc.ID, Kind: archive.KindVideo, State: archive.ItemSealed, Size: o.Size, SHA256: bytes.Clone(o.SHA256[:]),
-		Object: archive.ObjectRef{Object: o.ID, Envelope: oc.Envelope}, ReceivedAt: w.Now(), Difficulty: -1, Copies: 1,
+		Object: archive.ObjectRef{Object: o.ID, Envelope: oc.Envelope}, ReceivedAt: w.Now(), Difficulty: difficulty, Copies: 1,
 	}
 	derived := map[string]archive.Derivative{}
 	var dc vault.Commit
@@ -241,12 +245,10 @@ func (w *World) item(what string, acc archive.Accession, n int) {
 			}
 			f := store.Facts{
 				Kind: archive.KindVideo, RecordedAt: time.Date(2020, 7, 20+n, 23, 41, 6, 120000, time.UTC), RecordedSource: "recorder", Duration: 20 * time.Second,
-				Width: 640, Height: 360, FrameRate: 25, Format: "avi", Codec: "mpeg4", Camera: "CAM 3", Micro: noise(uint64(n), 144), Anomalies: 1, Difficulty: -1,
+				Width: 640, Height: 360, FrameRate: 25, Format: "avi", Codec: "mpeg4", Camera: "CAM 3", Micro: noise(uint64(n), 144), Anomalies: 1,
 			}
 			state := archive.ItemReady
 			switch what {
-			case "hard":
-				f.Difficulty = 3
 			case "browsable", "explained":
 				state = archive.ItemState(what)
 			}
