@@ -134,7 +134,7 @@ func tellMatch(k *call, r match.Result) error {
 			}
 			k.json(j)
 		}
-		k.json(map[string]any{"type": "result", "found": r.Found(), "hits": len(r.Hits), "look_alike": r.LooksAlike, "compared": r.Compared, "clips": r.Clips,
+		k.json(map[string]any{"type": "result", "found": r.Found(), "hits": len(r.Hits), "look_alike": r.LooksAlike, "compared": r.Compared, "clips": r.Clips, "left": r.Left,
 			"sha256": hex.EncodeToString(r.SHA256[:]), "bytes": r.Bytes, "ms": r.Length.Milliseconds()})
 		return nil
 	}
@@ -149,6 +149,9 @@ func tellMatch(k *call, r match.Result) error {
 	}
 	if !r.Found() {
 		k.say("%s", nothingWords(r))
+	}
+	if r.Left > 0 {
+		k.say("%d published clips have no fingerprint (too short, or unreadable here): only the digest was held against them", r.Left)
 	}
 	if r.LooksAlike > 0 {
 		k.say("%d more look alike: the same camera or place at most, or too little moves to tell", r.LooksAlike)

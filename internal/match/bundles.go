@@ -95,9 +95,42 @@ func readFolder(root fs.FS, at string) (f folder, there bool, err error) {
 	return f, true, err
 }
 
+// plain opens a plain file. What is none is not even opened: a pipe would never answer. Errors come without the path, which may name
+// somebody.
+func plain(root fs.FS, name string) (fs.File, int64, error) {
+	info, err := fs.Stat(root, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotPlain
+	}
+	if err != nil {
+		return nil, 0, pathless(err)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, 0, pathless(err)
+	}
+	// Once more, of what was opened.
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = errNotPlain
+	}
+	if err != nil {
+		return nil, 0, errors.Join(pathless(err), f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+var errNotPlain = fmt.Errorf("%w: no plain file", archive.ErrInvalid)
+
+func pathless(err error) error {
+	if at := new(fs.PathError); errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
 // limited reads a small file.
 func limited(root fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := root.Open(name)
+	f, _, err := plain(root, name)
 	if err != nil {
 		return nil, err
 	}
@@ -206,22 +239,19 @@ type source struct {
 func (s source) Size() int64 { return s.n }
 
 func openSource(root fs.FS, name string) (source, error) {
-	f, err := root.Open(name)
+	f, size, err := plain(root, name)
 	if err != nil {
 		return source{}, err
 	}
-	info, err := f.Stat()
 	at, ok := f.(io.ReaderAt)
-	if err == nil && (!ok || !info.Mode().IsRegular()) {
-		err = fmt.Errorf("%w: no plain file", archive.ErrInvalid)
+	if !ok {
+		return source{}, errors.Join(errNotPlain, f.Close())
 	}
-	if err != nil {
-		return source{}, errors.Join(err, f.Close())
-	}
-	return source{f, at, info.Size()}, nil
+	return source{f, at, size}, nil
 }
 
-// Bundles is a folder of release bundles, as anybody may have downloaded them: no archive is needed. Open it with os.DirFS.
+// Bundles is a folder of release bundles, as anybody may have downloaded them: no archive is needed. Give it the FS of an os.Root, which
+// does not follow links out of the folder; that of os.DirFS would.
 type Bundles struct {
 	root    fs.FS
 	folders []folder

@@ -94,6 +94,9 @@ type Result struct {
 	Hits     []Hit         // the surest first
 	Compared Compared
 	Clips    int // that were let out, and that it could be from
+	// Left are those of them that only a digest can tell, if pictures were compared: too short, or their fingerprint could not be made or
+	// opened. A finding of nothing says nothing about them.
+	Left int
 	// LooksAlike are clips that look like it and of which nothing more can be said: the same camera at most, or too little moves.
 	LooksAlike int
 }
@@ -184,11 +187,46 @@ func (l *Library) Clips() int {
 	return len(out)
 }
 
-// empty says that there is nothing to compare with, let out or not.
-func (l *Library) empty() bool {
+// left counts the clips that were let out and that pictures cannot be held against.
+func (l *Library) left() int {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return len(l.clips) == 0
+	out := map[[32]byte]bool{}
+	for _, list := range l.files {
+		for _, f := range list {
+			if c := l.clips[key(f.footage)]; c == nil || c.print == nil {
+				out[f.footage] = true
+			}
+		}
+	}
+	return len(out)
+}
+
+// empty says that there is nothing to compare with: no clip that was let out, or that may be named. That there are others must not show.
+func (l *Library) empty(may func(clip string) (bool, error)) (bool, error) {
+	l.mu.RLock()
+	out := map[string]bool{}
+	for sum := range l.files {
+		out[key(sum)] = true
+	}
+	var ids []string
+	shown := false
+	for k, c := range l.clips {
+		shown = shown || out[k]
+		if c.id != "" {
+			ids = append(ids, c.id)
+		}
+	}
+	l.mu.RUnlock()
+	if shown || may == nil {
+		return !shown, nil
+	}
+	for _, id := range ids {
+		if ok, err := may(id); ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // shows gives the releases that show a clip, newest first, each with the largest file of it.
@@ -230,11 +268,14 @@ func (l *Library) byDigest(sum [32]byte) (Hit, bool) {
 		return Hit{}, false
 	}
 	h := Hit{How: SameFile, Score: 1000, CoverFile: 1000, CoverClip: 1000}
+	one := true
 	for _, f := range list {
 		h.Releases = append(h.Releases, f.Appearance)
+		one = one && f.footage == list[0].footage
 	}
 	newest(h.Releases)
-	if c := l.clips[key(list[0].footage)]; c != nil {
+	// A poster or a still may be alike in releases of different clips: then there is no one clip to name.
+	if c := l.clips[key(list[0].footage)]; one && c != nil {
 		h.Clip, h.Length = c.id, c.length
 	}
 	return h, true
@@ -254,8 +295,8 @@ func (l *Library) Find(ctx context.Context, tools func() (Media, error), src med
 		out.Hits = []Hit{h}
 		return out, nil
 	}
-	if l.empty() {
-		return fail(ErrEmpty)
+	if empty, err := l.empty(may); err != nil || empty {
+		return fail(cmp.Or(err, ErrEmpty))
 	}
 	t, err := tools()
 	if err != nil {
@@ -276,7 +317,7 @@ func (l *Library) Find(ctx context.Context, tools func() (Media, error), src med
 	if err != nil {
 		return fail(err)
 	}
-	out.Compared, out.Length = Yes, length
+	out.Compared, out.Length, out.Left = Yes, length, l.left()
 	if err := l.compare(ctx, q, may, &out); err != nil {
 		return fail(err)
 	}

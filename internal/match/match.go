@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -144,11 +145,8 @@ func (s *Service) folders() (*os.Root, []folder, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
-	if at := new(fs.PathError); errors.As(err, &at) {
-		err = at.Err // without the path, which may name somebody
-	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, pathless(err)
 	}
 	list, problems, err := folders(root.FS())
 	if err != nil {
@@ -222,16 +220,30 @@ func (s *Service) note(ctx context.Context, list []folder) error {
 // pageOfClips is how many clips are looked for at a time.
 const pageOfClips = 100
 
-// rendered makes the fingerprints of clips in the vault that have none.
+// rendered makes the fingerprints of all clips in the vault that have none: a question that is held against some of them only must not be
+// answered as if it were held against all.
 func (s *Service) rendered(ctx context.Context) error {
-	var list []store.Clip
-	err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		list, err = tx.ClipsWithoutFingerprint(ctx, fingerprint.Version, pageOfClips+len(s.bad))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("find clips without a fingerprint: %w", err)
+	for {
+		var list []store.Clip
+		err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
+			list, err = tx.ClipsWithoutFingerprint(ctx, fingerprint.Version, pageOfClips+len(s.bad))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("find clips without a fingerprint: %w", err)
+		}
+		list = slices.DeleteFunc(list, func(c store.Clip) bool { return s.bad[c.SHA256] })
+		if len(list) == 0 {
+			return nil
+		}
+		if err := s.render(ctx, list); err != nil {
+			return err
+		}
 	}
+}
+
+// render makes the fingerprints of some clips. Each has one then, or is noted as bad.
+func (s *Service) render(ctx context.Context, list []store.Clip) error {
 	for _, c := range list {
 		if s.bad[c.SHA256] {
 			continue

@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"zapis/internal/custody"
 	"zapis/internal/faultfs"
 	"zapis/internal/media"
+	"zapis/internal/media/fingerprint"
 	"zapis/internal/policy"
 	"zapis/internal/release/bundle"
 	"zapis/internal/sandbox"
@@ -260,6 +263,13 @@ func TestTheSameFileIsToldByItsDigest(t *testing.T) {
 	dir := t.TempDir()
 	published(t, dir, first, "square", 1, []byte("large"), []byte("small"))
 	published(t, dir, second, "again", 1, []byte("large"), []byte("smaller"))
+	one := base(t)
+	one.ID, one.Slug, one.Related = "re_01m80000000000000000000003", "one", []string{}
+	one.Clip.Files = []bundle.File{{Name: "clip-576.mp4", Height: 576, Bytes: 3, SHA256: sumOf([]byte("one"))}}
+	write(t, dir, one, map[string][]byte{"clip-576.mp4": []byte("one"), "poster.jpg": []byte("poster")})
+	one.ID, one.Slug = "re_01m80000000000000000000004", "two"
+	one.Clip.Files = []bundle.File{{Name: "clip-576.mp4", Height: 576, Bytes: 5, SHA256: sumOf([]byte("large"))}}
+	write(t, dir, one, map[string][]byte{"clip-576.mp4": []byte("large"), "poster.jpg": []byte("poster")})
 	b, _, err := OpenBundles(folderOf(t, dir))
 	if err != nil {
 		t.Fatal(err)
@@ -277,7 +287,13 @@ func TestTheSameFileIsToldByItsDigest(t *testing.T) {
 			t.Errorf("%s: %+v", file, h)
 		}
 	}
-	if r, err := ask("large"); err != nil || len(r.Hits[0].Releases) != 2 {
+	for range 20 { // of two clips, neither is named, whatever the order in which they are met
+		b.library.add(sha256.Sum256([]byte("large")), clip{id: "cl_1", length: time.Second}, nil)
+		if r, err := ask("poster"); err != nil || len(r.Hits[0].Releases) != 2 || r.Hits[0].Length != 0 || r.Hits[0].Clip != "" {
+			t.Fatalf("%+v %v", r, err)
+		}
+	}
+	if r, err := ask("large"); err != nil || len(r.Hits[0].Releases) != 3 {
 		t.Errorf("%+v %v", r, err)
 	}
 	if _, err := ask("another"); !errors.Is(err, media.ErrNoTool) {
@@ -502,13 +518,14 @@ func TestClipsOfTheArchive(t *testing.T) {
 			t.Errorf("who sees both: %+v", got)
 		}
 		for _, acc := range r.acc {
-			if got := match(investigator(acc), copied); len(got.Hits) != 0 || got.LooksAlike != 0 || got.Clips != 0 || got.Found() {
-				t.Errorf("who sees one of both: %+v", got)
+			// As if there were no clip at all.
+			if got, err := r.service.Match(ctx, investigator(acc), fileOf(copied), nil); !errors.Is(err, ErrEmpty) {
+				t.Errorf("who sees one of both: %+v, %v", got, err)
 			}
 		}
 		// To the byte the same, and not let out: found by what moves, not by the digest, which would tell those who may not know.
-		if got := match(investigator(r.acc[0]), large); len(got.Hits) != 0 {
-			t.Errorf("%+v", got)
+		if got, err := r.service.Match(ctx, investigator(r.acc[0]), fileOf(large), nil); !errors.Is(err, ErrEmpty) {
+			t.Errorf("%+v, %v", got, err)
 		}
 		reviewer := investigator(r.acc[0], r.acc[1])
 		reviewer.Role = archive.RoleReviewer
@@ -603,5 +620,84 @@ func TestAClipThatCannotBeDecodedIsLeftOut(t *testing.T) {
 	}
 	if n := len(r.prints()); n != 0 {
 		t.Errorf("%d fingerprints", n)
+	}
+}
+
+// A pipe in a folder would keep whoever opens it waiting for ever, and what is said of it names no path.
+func TestAPipeIsNotOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := published(t, dir, first, "square", 1, []byte("large"), []byte("small"))
+	pipe := filepath.Join(dir, "pipe", "v1")
+	if err := os.MkdirAll(pipe, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{filepath.Join(at, "clip-360.mp4"), filepath.Join(pipe, bundle.FileRelease)} {
+		_ = os.Remove(name)
+		if err := syscall.Mkfifo(name, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b, problems, err := OpenBundles(folderOf(t, dir))
+		if err != nil || len(problems) != 1 || problems[0].Folder != "pipe/v1" || !errors.Is(problems[0].Err, errNotPlain) {
+			t.Errorf("%v %v", problems, err)
+			return
+		}
+		_, problems, err = b.Match(t.Context(), func() (Media, error) { return &failing{err: media.ErrDamaged}, nil }, fileOf([]byte("another")), nil, nil)
+		if !errors.Is(err, ErrEmpty) || len(problems) != 1 || strings.Contains(problems[0].Err.Error(), "square") {
+			t.Errorf("%v %v", problems, err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it waits for the pipe")
+	}
+}
+
+// counting is media programs that give every clip a fingerprint of its own.
+type counting struct {
+	failing
+	film []byte
+	real Media
+}
+
+func (c *counting) Probe(ctx context.Context, _ media.Source) (media.Probe, error) {
+	c.n++
+	return c.real.Probe(ctx, fileOf(c.film))
+}
+
+func (c *counting) Fingerprint(context.Context, media.Source, media.Probe, io.Writer, func(float64)) ([]fingerprint.Run, media.Report, error) {
+	return nil, media.Report{}, fingerprint.ErrShort
+}
+
+// A question is held against every clip, however many have no fingerprint yet; what cannot be compared is counted.
+func TestEveryClipIsFingerprintedBeforeAnAnswer(t *testing.T) {
+	t.Parallel()
+	find := tools(t)
+	real, err := find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &counting{film: produce(t, "10", "0.4"), real: real}
+	r := newRig(t, store.SQLite, func() (Media, error) { return c, nil })
+	it := r.item(0, "an original")
+	const many = pageOfClips + 7
+	for i := range many {
+		r.clip([]byte{byte(i), 1, 2}, it)
+	}
+	published(t, r.dir, first, "square", 1, []byte{3, 1, 2}, []byte("small"))
+	got, err := r.service.Match(t.Context(), admin(), fileOf([]byte("small")), nil)
+	if err != nil || len(got.Hits) != 1 {
+		t.Fatalf("%+v %v", got, err)
+	}
+	if n := len(r.prints()); n != many {
+		t.Errorf("%d of %d clips were looked at", n, many)
+	}
+	if got := r.service.library.left(); got != 1 {
+		t.Errorf("%d clips that were let out are told by their digest only, want 1", got)
 	}
 }
