@@ -66,7 +66,7 @@ func makeGolden() error {
 	var out bytes.Buffer
 	_, err = tools.Redact(context.Background(), []media.Cut{{Source: src, Probe: p, From: 0, To: 2500 * time.Millisecond}}, media.RedactOptions{
 		Outs: []media.RedactOut{{Height: 64, Out: &out}}, Sound: []media.SoundCut{{Mode: media.SoundKeep}},
-		Boxes: func(_ int, _ int64, into []mask.Box) []mask.Box {
+		Boxes: func(_ int, _, _, _ int64, into []mask.Box) []mask.Box {
 			return append(into, mask.Box{X: 0, Y: 0, W: 900_000, H: 700_000})
 		},
 	})
