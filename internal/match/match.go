@@ -44,6 +44,7 @@ type Options struct {
 type Service struct {
 	o       Options
 	library *Library
+	page    int // how many clips are looked for at a time
 
 	mu   sync.Mutex // held while the library is brought up to date
 	held map[[32]byte]int64
@@ -64,7 +65,7 @@ func New(o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{o: o, library: NewLibrary(), held: map[[32]byte]int64{}, bad: map[[32]byte]bool{}}, nil
+	return &Service{o: o, library: NewLibrary(), page: 100, held: map[[32]byte]int64{}, bad: map[[32]byte]bool{}}, nil
 }
 
 // Match says which release a file is from, or that it is from a clip that was not let out, if who may see everything that the clip was cut
@@ -217,16 +218,13 @@ func (s *Service) note(ctx context.Context, list []folder) error {
 	})
 }
 
-// pageOfClips is how many clips are looked for at a time.
-const pageOfClips = 100
-
 // rendered makes the fingerprints of all clips in the vault that have none: a question that is held against some of them only must not be
 // answered as if it were held against all.
 func (s *Service) rendered(ctx context.Context) error {
 	for {
 		var list []store.Clip
 		err := s.o.DB.Read(ctx, func(tx *store.Tx) (err error) {
-			list, err = tx.ClipsWithoutFingerprint(ctx, fingerprint.Version, pageOfClips+len(s.bad))
+			list, err = tx.ClipsWithoutFingerprint(ctx, fingerprint.Version, s.page+len(s.bad))
 			return err
 		})
 		if err != nil {
