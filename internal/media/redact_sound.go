@@ -55,8 +55,10 @@ const (
 	heardRate = 48000
 	// maxHeard bounds how long a clip with sound is: it is held in memory, 96 kB a second.
 	maxHeard = time.Hour
-	// soundMargin is added on each side of a stretch: what the change of sampling rates smears.
-	soundMargin = heardRate / 50
+	// soundMargin is added on each side of a stretch. Sound with small holes is stretched over them when it is decoded from the beginning, as in a working copy, by
+	// up to a tenth of a second, and is not when it is decoded from the cut on: a word that was marked there may lie that far away here. What a change of sampling
+	// rates smears is less.
+	soundMargin = heardRate / 10
 )
 
 // hear decodes what is heard of all cuts, and takes out what must not be. It comes before the pictures, so that neither waits for the other.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"zapis/internal/archive"
+	"zapis/internal/job"
+	"zapis/internal/media"
 	"zapis/internal/store"
 	"zapis/internal/store/storetest"
 )
@@ -181,6 +183,46 @@ func TestFaultFailedCommitsDoNotFillTheVault(t *testing.T) {
 	}
 	r.cat = r.db
 	r.finish(id, n)
+}
+
+// A rendering that breaks off, wherever it does and whoever ends it, leaves nothing in the vault, is told as asked for, and begins again from nothing.
+func TestFaultWhatBreaksOffLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(r *rig, stop func()){
+		"a program was killed half-way":     func(r *rig, _ func()) { r.media.err = fmt.Errorf("run ffmpeg: %w", media.ErrNoReport) },
+		"killed, asked for the whole":       func(r *rig, _ func()) { r.media.narrow, r.media.err = true, media.ErrNoReport },
+		"a size came to nothing":            func(r *rig, _ func()) { r.media.dark = 2 },
+		"the program ends while it renders": func(r *rig, stop func()) { r.media.during = stop },
+		"the program ends while it states":  func(r *rig, stop func()) { r.clips.before = stop },
+		"the clip cannot be stated now":     func(r *rig, _ func()) { r.clips.fail = errDisk },
+		"the database is away": func(r *rig, _ func()) {
+			at := 1
+			r.cat = unsure{r.db, &at, false, errDisk}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, id, n := waiting(t, store.SQLite)
+			before := r.envelopes()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			spoil(r, stop)
+			if err := r.room().RenderPlan(ctx, job.Job[job.RenderPlan]{ID: 3, Args: job.RenderPlan{Plan: id, Version: n}, Attempt: 1, MaxAttempts: 3}); err == nil || errors.Is(err, job.ErrCancel) {
+				t.Errorf("told %v", err)
+			}
+			leftovers, err := r.vault.Leftovers(t.Context(), archive.NewID("bl")+"z")
+			if err != nil || r.envelopes() != before || len(leftovers) > 0 {
+				t.Errorf("%d commits and %d leftovers, %v", r.envelopes()-before, len(leftovers), err)
+			}
+			r.cat, r.media.err, r.media.narrow, r.media.dark, r.media.during, r.clips.fail, r.clips.before = r.db, nil, false, 0, nil, nil, nil
+			r.sound(id, n)
+			r.queue.info = &job.Info{State: job.Retryable, StartedAt: r.clock, Attempt: 1, Errors: 1}
+			if got, err := r.room().Rendered(t.Context(), ann, id, n); err != nil || got.State != store.PlanAsked || got.Reason != ReasonInterrupted || len(got.Files) > 0 {
+				t.Errorf("%+v, %v", got, err)
+			}
+			r.finish(id, n)
+		})
+	}
 }
 
 // A worker that was thought dead comes back beside the one that took its job over.

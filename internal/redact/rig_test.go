@@ -344,15 +344,19 @@ func (r *rig) setting(key string) (value string) {
 
 // fakeClips states clips as the room of proofs does, without a log.
 type fakeClips struct {
-	r    *rig
-	fail error
-	got  []StatedClip
-	who  policy.Subject
-	n    int64
+	r      *rig
+	fail   error
+	before func() // is called when a clip is to be stated
+	got    []StatedClip
+	who    policy.Subject
+	n      int64
 }
 
 func (c *fakeClips) StateClip(ctx context.Context, who policy.Subject, s StatedClip, in func(tx *store.Tx, clip string) error) error {
 	c.got, c.who = append(c.got, s), who
+	if c.before != nil {
+		c.before()
+	}
 	if c.fail != nil {
 		return c.fail
 	}
@@ -404,10 +408,10 @@ type fakeMedia struct {
 	err    error // instead of frames or a clip, after half of it
 	narrow bool  // complain of anything but the whole
 	asked  []media.RedactOptions
-	during func() // while it renders
-	dark   int    // renditions that come to nothing
+	during func()   // while it renders
+	dark   int      // renditions that come to nothing
 	begins []string // bytes and moments that frames were asked from
-	early  int64 // how long before a cut its first frame begins, µs
+	early  int64    // how long before a cut its first frame begins, µs
 }
 
 func (m *fakeMedia) Probe(_ context.Context, src media.Source) (media.Probe, error) {

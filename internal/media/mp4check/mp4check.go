@@ -2,8 +2,8 @@
 //
 // It guarantees, for a file in which it finds no problem: the file is boxes of the kinds that a released clip has, each where it belongs and as
 // often as it may be there, without room for anything else; one track of H.264 pictures and at most one of AAC sound; no dates, no names, no tags, no
-// free space, no bytes before, between or after; every byte of the material belongs to exactly one sample; every picture is shown, no edit list leaves
-// any out; pictures hold coded slices only, no messages of an encoder. The form is that of ISO/IEC 14496-12 and 14496-15 as written by this
+// free space, no bytes before, between or after; every byte of the material belongs to exactly one sample; every picture is shown, at one constant rate, no
+// edit list leaves any out; the key frames are those that are listed; pictures hold coded slices only, no messages of an encoder. The form is that of ISO/IEC 14496-12 and 14496-15 as written by this
 // archive; a file of another writer is refused even if nothing is wrong with it.
 //
 // It does not decode: what the pictures show, and what could be hidden in coded slices by somebody who made the encoder, it cannot know. It writes
@@ -36,6 +36,7 @@ const (
 	maxSamples  = 16 << 20
 	maxChunk    = 256 << 20 // material of one fragment
 	maxNAL      = 256       // bytes of a parameter set
+	maxMovie    = 32 * 24 * 3600 * movieScale
 )
 
 // Check reads a whole file of size bytes and lists what is wrong with it, at most 50 problems. An error is one of reading.
@@ -327,6 +328,9 @@ func (c *checker) moov(body []byte) {
 	if kinds["vide"] != 1 || kinds["soun"] > 1 {
 		c.add("moov", "one track of pictures and at most one of sound")
 	}
+	if longest > maxMovie {
+		c.add("moov", "it is longer than a month") // and what is reckoned with such figures proves nothing
+	}
 	if c.movie != longest {
 		c.add("moov/mvhd", "the film has another length than its tracks")
 	}
@@ -617,6 +621,10 @@ func (c *checker) samples(path string, t *track) {
 	}
 	count = 0
 	for _, o := range t.offsets {
+		if o[0] == 0 {
+			bad("offsets of no sample") // they would hold whatever somebody puts there
+			return
+		}
 		count += o[0]
 	}
 	if len(t.offsets) > 0 && count != n {
@@ -624,6 +632,10 @@ func (c *checker) samples(path string, t *track) {
 		return
 	}
 	t.low = t.lowest(n)
+	if t.handler == "vide" && !t.even(n) {
+		bad("pictures that are not shown one after the other at one rate")
+		return
+	}
 	last := uint32(0)
 	for i, s := range t.syncs {
 		if s <= last || int64(s) > n || i == 0 && s != 1 {
@@ -671,27 +683,65 @@ func (c *checker) samples(path string, t *track) {
 
 func (t *track) sampleSize(i int) int64 { return int64(binary.BigEndian.Uint32(t.sizes[4*i:])) }
 
-// lowest is the first time at which a sample is shown.
-func (t *track) lowest(n int64) int64 {
-	if len(t.offsets) == 0 {
-		return 0
-	}
-	low, clock := int64(math.MaxInt64), int64(0)
+// times calls f with when each sample is shown, in the order of decoding, until it says no.
+func (t *track) times(n int64, f func(at int64) bool) {
+	clock := int64(0)
 	at, used := 0, int64(0)
 	d, left := 0, int64(t.durations[0][0])
 	for range n {
-		for at < len(t.offsets)-1 && used >= t.offsets[at][0] {
-			at, used = at+1, 0
+		shown := clock
+		if len(t.offsets) > 0 {
+			for at < len(t.offsets)-1 && used >= t.offsets[at][0] {
+				at, used = at+1, 0
+			}
+			shown += t.offsets[at][1]
+			used++
 		}
-		low = min(low, clock+t.offsets[at][1])
-		used++
+		if !f(shown) {
+			return
+		}
 		clock += int64(t.durations[d][1])
 		if left--; left == 0 && d+1 < len(t.durations) {
 			d++
 			left = int64(t.durations[d][0])
 		}
 	}
+}
+
+// lowest is the first time at which a sample is shown.
+func (t *track) lowest(n int64) int64 {
+	if len(t.offsets) == 0 {
+		return 0
+	}
+	low := int64(math.MaxInt64)
+	t.times(n, func(at int64) bool { low = min(low, at); return true })
 	return low
+}
+
+// even says whether the samples are shown at one constant rate, each at a time of its own: so nothing but their order is in the table of offsets.
+func (t *track) even(n int64) bool {
+	d := int64(t.durations[0][1])
+	for _, x := range t.durations {
+		if int64(x[1]) != d || d == 0 {
+			return false
+		}
+	}
+	seen := make([]bool, n)
+	ok := true
+	t.times(n, func(at int64) bool {
+		k := (at - t.low) / d
+		if ok = (at-t.low)%d == 0 && k < n && !seen[k]; ok {
+			seen[k] = true
+		}
+		return ok
+	})
+	return ok
+}
+
+// lists says whether a sample, from 1, is among the key frames.
+func (t *track) lists(sample uint32) bool {
+	_, found := slices.BinarySearch(t.syncs, sample)
+	return found
 }
 
 // stsd holds the description of the samples: one of H.264 or one of AAC.
@@ -918,7 +968,11 @@ func (c *checker) look(ch chunk) bool {
 		n := ch.track.sampleSize(ch.first + i)
 		var what string
 		if ch.track.handler == "vide" {
-			what = picture(b[:n])
+			var key bool
+			key, what = picture(b[:n])
+			if listed := !ch.track.hasSync || ch.track.lists(uint32(ch.first+i+1)); what == "" && key != listed {
+				what = "a key frame that is none, or one that is not listed"
+			}
 		} else if id := b[0] >> 5; id > 1 {
 			// A raw data block of ISO/IEC 14496-3 section 4.4.2.1 could begin with something that is no sound: data, filling.
 			what = "a sample of sound begins with something else"
@@ -932,34 +986,38 @@ func (c *checker) look(ch chunk) bool {
 	return true
 }
 
-// picture walks the units of ITU-T H.264 section 7.3.1 in a sample: coded slices, each behind its length.
-func picture(b []byte) string {
+// picture walks the units of ITU-T H.264 section 7.3.1 in a sample: coded slices, each behind its length. key: they are those of a key frame.
+func picture(b []byte) (key bool, what string) {
 	if len(b) == 0 {
-		return "an empty sample"
+		return false, "an empty sample"
 	}
-	for len(b) > 0 {
+	for first := true; len(b) > 0; first = false {
 		if len(b) < 5 {
-			return "bytes after the last unit of a picture"
+			return false, "bytes after the last unit of a picture"
 		}
 		n := uint64(binary.BigEndian.Uint32(b))
 		if n < 2 || n > uint64(len(b)-4) {
-			return "a unit of a picture does not fit"
+			return false, "a unit of a picture does not fit"
 		}
 		head := b[4]
 		if head&0x80 != 0 {
-			return "a unit of a picture is damaged"
+			return false, "a unit of a picture is damaged"
 		}
-		switch head & 31 {
+		switch kind := head & 31; kind {
 		case 1, 5:
+			if !first && key != (kind == 5) {
+				return false, "a key frame that is one in part"
+			}
+			key = kind == 5
 		case 6:
-			return "a message of the encoder (SEI)"
+			return false, "a message of the encoder (SEI)"
 		default:
-			return fmt.Sprintf("a unit of kind %d in a picture", head&31)
+			return false, fmt.Sprintf("a unit of kind %d in a picture", kind)
 		}
 		if b[4+n-1] == 0 {
-			return "filling after a unit of a picture"
+			return false, "filling after a unit of a picture"
 		}
 		b = b[4+n:]
 	}
-	return ""
+	return key, ""
 }
