@@ -33,7 +33,8 @@ var annotations []byte
 // Film is footage with marks.
 type Film struct {
 	Name   string // of the footage; the same for different kinds
-	Kind   string // what is marked: detect.KindFace, detect.KindPerson
+	Kind   string // what is marked: detect.KindFace, detect.KindPerson, detect.KindText
+	Still  bool   // one picture, JPEG or PNG
 	About  string
 	Module string // Go module that has it; empty: Path is where the system has it
 	Path   string
@@ -152,6 +153,9 @@ func (f Film) Measure(ctx context.Context, tools *media.Tools, to time.Duration)
 	if err != nil {
 		return Score{}, err
 	}
+	if f.Still {
+		return f.still(path)
+	}
 	src, err := Open(path)
 	if err != nil {
 		return Score{}, err
@@ -164,15 +168,12 @@ func (f Film) Measure(ctx context.Context, tools *media.Tools, to time.Duration)
 	if to <= 0 {
 		to = time.Duration(p.Duration*float64(time.Second)) + time.Second
 	}
-	detectors := func() []detect.Detector { return []detect.Detector{detect.NewMotion()} }
-	if f.Kind == detect.KindFace {
-		if _, err := detect.NewFaces(); err != nil {
-			return Score{}, err
-		}
-		detectors = func() []detect.Detector {
-			d, _ := detect.NewFaces() // it could be made a moment ago
-			return []detect.Detector{d}
-		}
+	if _, err := f.detector(); err != nil {
+		return Score{}, err
+	}
+	detectors := func() []detect.Detector {
+		d, _ := f.detector() // it could be made a moment ago
+		return []detect.Detector{d}
 	}
 	begin := time.Now()
 	r, err := scan.Cut(ctx, tools, media.Cut{Source: src, Probe: p, To: to}, scan.Options{Detectors: detectors})
@@ -182,6 +183,19 @@ func (f Film) Measure(ctx context.Context, tools *media.Tools, to time.Duration)
 	s := f.rate(r)
 	s.Wall = time.Since(begin)
 	return s, nil
+}
+
+// detector makes the one that looks for what is marked.
+func (f Film) detector() (detect.Detector, error) {
+	switch f.Kind {
+	case detect.KindFace:
+		return detect.NewFaces()
+	case detect.KindPerson:
+		return detect.NewMotion(), nil
+	case detect.KindText:
+		return detect.NewText(), nil
+	}
+	return nil, fmt.Errorf("footage %s: no detector for %q", f.Name, f.Kind)
 }
 
 // rate holds a result against the marks.

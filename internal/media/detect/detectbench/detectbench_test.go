@@ -109,3 +109,40 @@ func TestFaces(t *testing.T) {
 		})
 	}
 }
+
+// The figures of docs/design/detection.md for writing: what is marked in photographs, and what was drawn in.
+func TestWriting(t *testing.T) {
+	t.Parallel()
+	films, err := Films()
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked, seen, covered, false_ := 0, 0, 0, 0
+	for _, f := range films {
+		if f.Kind != detect.KindText || !f.Still {
+			continue
+		}
+		s := measure(t, f, 0)
+		marked, seen, covered, false_ = marked+s.Marked, seen+s.Seen, covered+s.Covered, false_+s.False
+	}
+	if marked != 24 || seen < 14 || covered < 14 || false_ > 4 {
+		t.Errorf("%d of %d seen, %d covered, %d false boxes", seen, marked, covered, false_)
+	}
+}
+
+func TestDrawnWriting(t *testing.T) {
+	t.Parallel()
+	for height, least := range map[int]int{10: 11} {
+		d, err := Draw(t.Context(), t.TempDir(), height)
+		if errors.Is(err, ErrMissing) && os.Getenv("ZAPIS_TEST_REQUIRE") != "1" {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%+v", d)
+		if d.Marked != 12 || d.Seen < least {
+			t.Errorf("%+v", d)
+		}
+	}
+}
