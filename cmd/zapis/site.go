@@ -54,6 +54,7 @@ type siteBuildCmd struct {
 	Out       string   `help:"Folder of the site; by default as configured (site). A web server shows the folder current in it." placeholder:"DIR"`
 	Name      string   `help:"Name of the archive, as readers know it; by default as configured (site_name)."`
 	URL       string   `help:"Address under which the site will stand, ending with a slash; by default as configured (site_url)." name:"url"`
+	Pages     string   `help:"Folder with your own words about how you work and about support, and with accountability.json; by default as configured (site_pages)." placeholder:"DIR"`
 	Languages []string `help:"Languages of the pages, the first one at the root; by default as configured (site_languages)." placeholder:"LANG"`
 	All       bool     `help:"Read, check and make everything anew."`
 }
@@ -78,7 +79,7 @@ func (c *siteBuildCmd) Run(k *call) error {
 		}
 	}
 	cfg := h.SiteConfig()
-	cfg.Name, cfg.URL = first(c.Name, cfg.Name), first(c.URL, cfg.URL)
+	cfg.Name, cfg.URL, cfg.Pages = first(c.Name, cfg.Name), first(c.URL, cfg.URL), first(c.Pages, cfg.Pages)
 	if len(c.Languages) > 0 {
 		cfg.Languages = c.Languages
 	}
@@ -118,6 +119,10 @@ func siteError(err error) error {
 		return fmt.Errorf("%w: %w", app.ErrUsage, err)
 	case errors.Is(err, site.ErrNotOurs):
 		return archive.Explain(fmt.Errorf("%w: %w", archive.ErrConflict, err), "The place holds something else than a site.", "Name an empty place; what is there is left alone.")
+	case errors.Is(err, site.ErrChanged):
+		return archive.Explain(fmt.Errorf("%w: %w", archive.ErrConflict, err), "The site is not as it was built: somebody changed its files, or a build is under way.", "Nothing that was changed was sent. Find out who did it, then make everything anew: zapis site build --all")
+	case errors.Is(err, site.ErrNotRemoved):
+		return archive.Explain(fmt.Errorf("%w: %w", app.ErrSomeFailed, err), "Files that are no longer part of the site are still at the place, perhaps those of a withdrawn clip.", "Remove them by hand, or publish again. Everything else was done.")
 	case errors.Is(err, site.ErrBusy):
 		return fmt.Errorf("%w: %w", archive.ErrBusy, err)
 	}

@@ -22,8 +22,12 @@ var lanes = []string{"release", "press", "answer", "case", "dismissal", "law"}
 // mostUnits is how many marks a lane of the figure may have; a mark stands for a month, a quarter or a year.
 const mostUnits = 48
 
-// mostRows is how many things that followed are in the table of the page; the CSV file has all.
-const mostRows = 40
+// mostRows is how many things that followed are in the table of the page; the CSV file has all. mostCases is how many cases and how many promises are
+// on it; they have pages of their own.
+const (
+	mostRows  = 24
+	mostCases = 8
+)
 
 // dates gives the days of a lane, in order.
 func (s *site) dates(lane string) []string {
@@ -31,6 +35,9 @@ func (s *site) dates(lane string) []string {
 	for _, h := range s.all {
 		if lane == "release" {
 			out = append(out, h.Release.FirstPublished[:10])
+			continue
+		}
+		if h.Gone() {
 			continue
 		}
 		for _, f := range h.Release.Followed {
@@ -53,9 +60,47 @@ func (s *site) totals() []total {
 	out := []total{{Key: "clips", N: clips, Line: stepLine(s.dates("release"))}}
 	for _, lane := range []string{"press", "answer", "case", "dismissal", "law"} {
 		d := s.dates(lane)
+		if lane == "case" && len(s.outcomes.Cases) > 0 { // these are cases, the others are news about cases
+			d = d[:0]
+			for _, c := range s.outcomes.Cases {
+				d = append(d, c.Stages[0].Date)
+			}
+			slices.Sort(d)
+		}
 		out = append(out, total{Key: lane, N: len(d), Line: stepLine(d)})
+		if lane == "case" {
+			if n := s.sentenced(); n > 0 {
+				out = append(out, total{Key: "sentenced", N: n})
+			}
+		}
+	}
+	if n := len(s.outcomes.Promises); n > 0 {
+		var d []string
+		for _, p := range s.outcomes.Promises {
+			d = append(d, p.Date)
+		}
+		slices.Sort(d)
+		out = append(out, total{Key: "promise", N: n, Line: stepLine(d)})
 	}
 	return out
+}
+
+// sentenced counts the people of each case whose sentence stands, as the last sentence says it.
+func (s *site) sentenced() int {
+	n := int64(0)
+	for _, c := range s.outcomes.Cases {
+		stands := int64(0)
+		for _, x := range c.Stages {
+			switch x.Stage {
+			case "sentenced":
+				stands = x.People
+			case "reversed", "acquitted":
+				stands = 0
+			}
+		}
+		n += stands
+	}
+	return int(n)
 }
 
 func day(s string) int {
@@ -97,7 +142,7 @@ func stepLine(days []string) template.HTML {
 // row is a line of the table of what followed.
 type row struct {
 	Followed
-	Slug, Title string
+	Slug, Title, Lang string
 }
 
 // silence is a place without an answer.
@@ -114,9 +159,9 @@ func (s *site) accountData(v *view) any {
 		if h.Gone() {
 			continue
 		}
-		t, _ := h.text(v.Lang)
+		t, lang := h.text(v.Lang)
 		for _, f := range h.Release.Followed {
-			rows = append(rows, row{f, h.Release.Slug, t.Title})
+			rows = append(rows, row{f, h.Release.Slug, t.Title, lang})
 		}
 	}
 	all := len(rows)
@@ -127,7 +172,8 @@ func (s *site) accountData(v *view) any {
 	for _, q := range silent {
 		longest = max(longest, q.Days)
 	}
-	return map[string]any{"Totals": s.totals(), "Figure": s.figure(v.t), "AsOf": s.day, "Rows": rows, "All": all, "Silent": silent, "Longest": longest}
+	return map[string]any{"Totals": s.totals(), "Figure": s.figure(v), "AsOf": s.day, "Rows": rows, "All": all, "Silent": silent, "Longest": longest, "Checked": s.outcomes.Checked,
+		"Cases": s.outcomes.Cases[:min(len(s.outcomes.Cases), mostCases)], "Promises": s.outcomes.Promises[:min(len(s.outcomes.Promises), mostCases)]}
 }
 
 // silent lists places of which no release has had an answer, with the days since the first one, the longest first, ten at most.
@@ -139,7 +185,7 @@ func (s *site) silent() []silence {
 			continue
 		}
 		key := h.placeKey()
-		heard[key] = heard[key] || h.Answered()
+		heard[key] = heard[key] || s.answered(h)
 		q, ok := at[key]
 		if !ok {
 			q = &silence{Name: h.where()}
@@ -162,77 +208,128 @@ func (s *site) silent() []silence {
 	return out[:min(len(out), 10)]
 }
 
-// figure draws the lanes: one mark to a month, a quarter or a year, as large as what happened in it, from the first thing that happened to the
-// day of the build. A table beside it says the same. Time runs in the direction of the language.
-func (s *site) figure(t *table) template.HTML {
-	now, err := time.Parse(time.DateOnly, s.day)
-	if err != nil || len(s.all) == 0 {
-		return ""
+// Sizes of the figure in its units; its lanes lie below each other.
+const (
+	figureWidth = 1100
+	figureLeft  = 150
+	figureRight = 1090
+	figureTop   = 34
+	laneHeight  = 64
+	caseHeight  = 24
+)
+
+// timeline puts days on the figure. Time runs in the direction of the language. A mark stands for a month, a quarter or a year.
+type timeline struct {
+	unit, first, last int // months to a mark; the first and the last mark, counted from the year 0
+	step              float64
+	rtl               bool
+}
+
+// months counts months from the year 0, with the part of the month that is over.
+func months(d string) float64 {
+	x, err := time.Parse(time.DateOnly, d)
+	if err != nil {
+		return 0
 	}
-	month := func(d string) int {
-		x, err := time.Parse(time.DateOnly, d)
-		if err != nil {
-			return 0
-		}
-		return x.Year()*12 + int(x.Month()) - 1
+	return float64(x.Year()*12+int(x.Month())-1) + float64(x.Day()-1)/31
+}
+
+func (l timeline) of(d string) int { return int(months(d)) / l.unit }
+
+// x is where the middle of a mark lies, at where a day lies.
+func (l timeline) x(m int) int { return l.turn(figureLeft + l.step*(float64(m-l.first)+0.5)) }
+func (l timeline) at(d string) int {
+	return l.turn(min(figureRight, max(figureLeft, figureLeft+l.step*(months(d)/float64(l.unit)-float64(l.first)))))
+}
+
+func (l timeline) turn(x float64) int {
+	if l.rtl {
+		return figureWidth - int(x)
 	}
-	last := now.Year()*12 + int(now.Month()) - 1
-	oldest := last
+	return int(x)
+}
+
+func (s *site) timeline(rtl bool) timeline {
+	l := timeline{unit: 1, rtl: rtl}
+	last, oldest := int(months(s.day)), int(months(s.day))
+	begin := func(d string) { oldest = min(oldest, int(months(d))) }
 	for _, lane := range lanes {
 		if d := s.dates(lane); len(d) > 0 {
-			oldest = min(oldest, month(d[0]))
+			begin(d[0])
 		}
 	}
-	unit := 1
+	for _, c := range s.outcomes.Cases {
+		begin(c.Stages[0].Date)
+	}
+	for _, p := range s.outcomes.Promises {
+		begin(p.Date)
+	}
 	for _, u := range []int{3, 12} {
-		if (last-oldest)/unit >= mostUnits {
-			unit = u
+		if (last-oldest)/l.unit >= mostUnits {
+			l.unit = u
 		}
 	}
-	last /= unit
-	first := min(max(oldest/unit, last-mostUnits+1), last-5)
-	counts := map[string]map[int]int{}
-	for _, lane := range lanes {
-		counts[lane] = map[int]int{}
-		for _, d := range s.dates(lane) {
-			if m := month(d) / unit; m >= first && m <= last {
-				counts[lane][m]++
-			}
+	l.last = last / l.unit
+	l.first = min(max(oldest/l.unit, l.last-mostUnits+1), l.last-5)
+	l.step = float64(figureRight-figureLeft) / float64(l.last-l.first+1)
+	return l
+}
+
+// figure draws the lanes: marks as large as what happened in their time, from the first thing that happened to the day of the build, and a line for
+// each of the cases that changed last. Tables beside it say the same.
+func (s *site) figure(v *view) template.HTML {
+	if _, err := time.Parse(time.DateOnly, s.day); err != nil || len(s.all) == 0 {
+		return ""
+	}
+	t, l := v.t, s.timeline(direction(v.Lang) == "rtl")
+	labels := 0
+	if l.rtl {
+		labels = figureWidth // the start of writing is on the right
+	}
+	rows := s.caseRows(l)
+	tops, high := make([]int, len(lanes)), figureTop
+	for i, name := range lanes {
+		tops[i] = high
+		high += laneHeight
+		if name == "case" && len(rows) > 2 {
+			high += caseHeight * (len(rows) - 2)
 		}
 	}
-	const left, right, top, lane = 150, 1090, 34, 64
-	step := float64(right-left) / float64(last-first+1)
-	rtl := direction(t.lang) == "rtl"
-	x := func(m int) int {
-		at := left + int(step*(float64(m-first)+0.5))
-		if rtl {
-			at = 1100 - at
-		}
-		return at
-	}
-	anchor, labels := "start", 0
-	if rtl {
-		anchor, labels = "start", 1100 // start is on the right where writing begins there
-	}
-	high := top + lane*len(lanes)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 1100 %d" role="img" aria-label="%s">`, high+6, template.HTMLEscapeString(t.text("acc.figure")))
-	for m := first; m <= last; m++ {
-		year := m * unit / 12
-		if m*unit%12 == 0 || m == first && (first+4)*unit/12 == year {
-			fmt.Fprintf(&b, `<path class="g" d="M%d 22V%d"/><text x="%d" y="14" text-anchor="middle">%d</text>`, x(m)-sign(rtl)*int(step/2), high, x(m), year)
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, figureWidth, high+6, template.HTMLEscapeString(t.text("acc.figure")))
+	for m := l.first; m <= l.last; m++ {
+		year := m * l.unit / 12
+		if m*l.unit%12 == 0 || m == l.first && (l.first+4)*l.unit/12 == year {
+			fmt.Fprintf(&b, `<path class="g" d="M%d 22V%d"/><text x="%d" y="14" text-anchor="middle">%d</text>`, x0(l, m), high, l.x(m), year)
 		}
 	}
 	for i, name := range lanes {
-		y := top + lane*i
-		fmt.Fprintf(&b, `<path class="g" d="M0 %dH1100"/><text class="n" x="%d" y="%d" text-anchor="%s">%s</text>`, y+lane, labels, y+lane/2+5, anchor, template.HTMLEscapeString(t.text("acc.lane."+name)))
-		most := 1
-		for _, n := range counts[name] {
-			most = max(most, n)
+		y, end := tops[i], high
+		if i+1 < len(tops) {
+			end = tops[i+1]
 		}
-		for m := first; m <= last; m++ {
-			if n := counts[name][m]; n > 0 {
-				mark(&b, name, x(m), y+lane/2, n, most, step)
+		fmt.Fprintf(&b, `<path class="g" d="M0 %dH%d"/><text class="n" x="%d" y="%d" text-anchor="start">%s</text>`, end, figureWidth, labels, y+laneHeight/2+5, template.HTMLEscapeString(t.text("acc.lane."+name)))
+		if name == "case" && len(rows) > 0 {
+			s.drawCases(&b, v, l, rows, y)
+			continue
+		}
+		counts, most := map[int]int{}, 1
+		for _, d := range s.dates(name) {
+			if m := l.of(d); m >= l.first && m <= l.last {
+				counts[m]++
+				most = max(most, counts[m])
+			}
+		}
+		for m := l.first; m <= l.last; m++ {
+			if n := counts[m]; n > 0 {
+				drawMark(&b, name, l.x(m), y+laneHeight/2, n, most, l.step)
+			}
+		}
+		if name == "answer" {
+			for _, p := range s.outcomes.Promises {
+				if m := l.of(p.Date); m >= l.first && m <= l.last {
+					drawPromise(&b, p, l.at(p.Date), y+16)
+				}
 			}
 		}
 	}
@@ -240,15 +337,96 @@ func (s *site) figure(t *table) template.HTML {
 	return template.HTML(b.String()) // #nosec: numbers, and words that are escaped
 }
 
-func sign(rtl bool) int {
-	if rtl {
-		return -1
-	}
-	return 1
+// x0 is the edge of a mark at which it begins.
+func x0(l timeline, m int) int { return l.turn(figureLeft + l.step*float64(m-l.first)) }
+
+// caseLine is a case on the figure, from its first step to its last, or to the day of the build while it is open.
+type caseLine struct {
+	Case
+	from, to, text int // where it begins and ends, and where its label ends
 }
 
-// mark draws what happened in a month. Each lane has its own shape, so that colour is not needed.
-func mark(b *strings.Builder, lane string, x, y, n, most int, step float64) {
+// caseRows puts the cases that changed last into rows in which they do not meet.
+func (s *site) caseRows(l timeline) [][]caseLine {
+	list := slices.Clone(s.outcomes.Cases[:min(len(s.outcomes.Cases), mostCases)])
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Stages[0].Date < list[j].Stages[0].Date })
+	var rows [][]caseLine
+	for _, c := range list {
+		until := c.Current().Date
+		if runsOn(c) {
+			until = s.day
+		}
+		x := caseLine{Case: c, from: l.at(c.Stages[0].Date), to: l.at(until)}
+		x.text = max(abs(x.to-x.from), 260)
+		i := slices.IndexFunc(rows, func(r []caseLine) bool { last := r[len(r)-1]; return abs(x.from-last.from) > last.text+14 })
+		if i < 0 {
+			rows, i = append(rows, nil), len(rows)
+		}
+		rows[i] = append(rows[i], x)
+	}
+	return rows
+}
+
+// runsOn says whether the line of a case goes on to today: nothing has been decided.
+func runsOn(c Case) bool {
+	switch c.Current().Stage {
+	case "sentenced", "acquitted", "paused":
+		return false
+	}
+	return c.Open()
+}
+
+func abs(n int) int { return max(n, -n) }
+
+func (s *site) drawCases(b *strings.Builder, v *view, l timeline, rows [][]caseLine, y int) {
+	for i, row := range rows {
+		for _, c := range row {
+			at := y + 24 + i*caseHeight
+			now := c.Current()
+			fmt.Fprintf(b, `<path class="o" d="M%d %dH%d"/><circle class="c" cx="%d" cy="%d" r="4"/>`, c.from, at, c.to, c.from, at)
+			switch now.Stage {
+			case "sentenced", "final":
+				fmt.Fprintf(b, `<rect class="e" x="%d" y="%d" width="10" height="10" rx="2"/>`, c.to-5, at-5)
+			case "closed", "refused", "acquitted":
+				fmt.Fprintf(b, `<path class="z" d="m%d %d 8 8m0-8-8 8"/>`, c.to-4, at-4)
+			case "paused":
+				fmt.Fprintf(b, `<path class="y" d="M%d %dv10m5-10v10"/>`, c.to-2, at-5)
+			default:
+				if runsOn(c.Case) {
+					side := -6
+					if l.rtl {
+						side = 6
+					}
+					fmt.Fprintf(b, `<path class="o" d="m%d %d%+d -4m%+d 4%+d 4"/>`, c.to, at, side, -side, side)
+				}
+			}
+			// Near the end of time the label ends where the line does.
+			x, anchor := c.from, "start"
+			if (l.rtl && c.from < 270) || (!l.rtl && c.from > figureWidth-270) {
+				x, anchor = c.to, "end"
+			}
+			label := c.Code + " · " + v.T("stage."+now.Stage)
+			if now.People > 0 {
+				label += v.Comma() + v.N("n.people", now.People)
+			}
+			fmt.Fprintf(b, `<text class="k" x="%d" y="%d" text-anchor="%s">%s</text>`, x, at-7, anchor, template.HTMLEscapeString(label))
+		}
+	}
+}
+
+func drawPromise(b *strings.Builder, p Promise, x, y int) {
+	class, cross := "r", ""
+	switch p.State() {
+	case "kept":
+		class = "k2"
+	case "broken", "false":
+		cross = fmt.Sprintf(`m-3.500 4.500 7 7m0-7-7 7`)
+	}
+	fmt.Fprintf(b, `<path class="%s" d="M%d %dl8 8-8 8-8-8z%s"/>`, class, x, y, cross)
+}
+
+// drawMark draws what happened in a month. Each lane has its own shape, so that colour is not needed.
+func drawMark(b *strings.Builder, lane string, x, y, n, most int, step float64) {
 	r := min(4+7*n/most, 11)
 	switch lane {
 	case "release":

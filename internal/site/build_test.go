@@ -154,6 +154,12 @@ func TestStepsLeadWhereOneBuildLeads(t *testing.T) {
 			r.write(b.Withdraw("2026-11-20", "Asked for."))
 		},
 		func() { r.o.Now = today.AddDate(0, 0, 1) },
+		func() { r.follow(sitetest.Outcomes()) },
+		func() {
+			o := sitetest.Outcomes()
+			o.Cases[0].Releases = []string{"corridor-0001"}
+			r.follow(o)
+		},
 		func() { _ = os.RemoveAll(filepath.Join(r.releases, "corridor-0007")) },
 		func() { r.o.Config.Name = "Another name" },
 		func() { r.o.Config.Languages = []string{"ru", "uk"} },
@@ -609,6 +615,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 33) // more than one page of a list
 	r.o.Config.Languages = []string{"en", "ar"}
+	r.follow(sitetest.Outcomes())
 	b := r.bundle(5)
 	b.Release.Release = 2
 	r.write(b.Withdraw("2026-11-20", "Asked for."))
@@ -639,6 +646,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func TestSizesOfPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 65)
+	r.follow(sitetest.Outcomes())
 	r.build()
 	for name, text := range walk(t, filepath.Join(r.out, "current")+"/") {
 		switch {

@@ -8,6 +8,6 @@
 // text-only twin. The same bundles, configuration and day give the same bytes. A build changes what readers see in one
 // step, or not at all.
 //
-// It does not open the archive, knows no vault, no database and no person, and imports only package verify; it decides
+// It does not open the archive, knows no vault, no database and no person, and imports only packages verify and geo; it decides
 // nothing about what may be published. Programs that send a built site elsewhere give it a Store.
 package site

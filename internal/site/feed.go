@@ -67,7 +67,7 @@ type jsonItem struct {
 
 // feeds adds the two feeds of a language, the newest changes first, so that who follows them learns of corrections and withdrawals, and
 // the table of what followed.
-func (p *planner) feeds(lang string, _ bool) {
+func (p *planner) feeds(lang string) {
 	s := p.s
 	list := slices.Clone(s.newest)
 	sort.SliceStable(list, func(i, j int) bool { return list[i].changed() > list[j].changed() })
@@ -75,7 +75,7 @@ func (p *planner) feeds(lang string, _ bool) {
 	key := s.digest(list)
 	p.add(lang+"/feed.atom", key, func() ([]byte, error) { return s.atom(lang, list) })
 	p.add(lang+"/feed.json", key, func() ([]byte, error) { return s.jsonFeed(lang, list) })
-	p.add(lang+"/accountability.csv", s.digest(s.all), func() ([]byte, error) { return s.csv(lang) })
+	p.add(lang+"/accountability.csv", s.digest(s.all)+s.outcomesKey, func() ([]byte, error) { return s.csv(lang) })
 }
 
 // at gives the address of a file of the site from another one: absolute if it is known where the site will stand.
@@ -151,16 +151,23 @@ const mostURLs = 50_000
 func (p *planner) root(everything string) {
 	s, c := p.s, p.s.o.Config
 	lang := c.Languages[0]
-	p.page(view{Lang: lang, Path: "index.html", Twin: "text/" + lang + "/index.html", Name: "index.html", Title: c.Name, About: tables[lang].text("home.dek")}, "home", everything, s.homeData)
+	p.page(view{Lang: lang, Path: "index.html", Twin: "text/" + lang + "/index.html", Name: "index.html", Title: c.Name, About: tables[lang].text("home.dek")}, "home", everything+s.outcomesKey, func(v *view) (any, error) { return s.homeData(v), nil })
 	p.add("404.html", "404", s.missing)
 	p.add("_headers", "headers", func() ([]byte, error) { return s.headers(), nil })
 	robots := "User-agent: *\nAllow: /\n"
 	if c.URL != "" {
 		robots += "Sitemap: " + c.URL + "sitemap.xml\n"
-		p.add("sitemap.xml", everything, func() ([]byte, error) {
+		p.add("sitemap.xml", everything+s.outcomesKey, func() ([]byte, error) {
 			var set urlSet
 			for _, l := range c.Languages {
-				for _, name := range []string{"index.html", "releases.html", "accountability.html", "places.html", "how.html", "check.html", "corrections.html", "withdrawn.html", "support.html"} {
+				names := []string{"index.html", "releases.html", "accountability.html", "places.html", "how.html", "check.html", "corrections.html", "withdrawn.html", "support.html"}
+				if len(s.outcomes.Cases) > 0 {
+					names = append(names, "cases.html")
+				}
+				if len(s.outcomes.Promises) > 0 {
+					names = append(names, "promises.html")
+				}
+				for _, name := range names {
 					set.URLs = append(set.URLs, siteURL{Loc: c.URL + l + "/" + name})
 				}
 				for _, h := range s.newest {

@@ -46,7 +46,7 @@ func (s *site) tasks() []task {
 				p.release(h, lang, text)
 			}
 		}
-		p.feeds(lang, i == 0)
+		p.feeds(lang)
 		for _, h := range s.all {
 			p.embed(h, lang, "embed/"+h.Release.Slug+"/"+lang+".html")
 			if i == 0 {
@@ -66,12 +66,13 @@ func (p *planner) add(path, key string, make func() ([]byte, error)) {
 }
 
 // page adds a page made from a template. Data is computed when the page is made.
-func (p *planner) page(v view, name, key string, data func(v *view) any) {
+func (p *planner) page(v view, name, key string, data func(v *view) (any, error)) {
 	v.s, v.t = p.s, tables[v.Lang]
 	// The title may come from a release that is not on the page, such as the name of a place.
 	p.add(v.Path, digestOf(v.Title, v.About, key), func() ([]byte, error) {
-		if data != nil {
-			v.Data = data(&v)
+		var err error
+		if v.Data, err = data(&v); err != nil {
+			return nil, fmt.Errorf("page %s: %w", name, err)
 		}
 		return v.render(name)
 	})
@@ -79,6 +80,11 @@ func (p *planner) page(v view, name, key string, data func(v *view) any) {
 
 // both adds a page in one of its forms.
 func (p *planner) both(lang string, text bool, file, nav, title, about, name, key string, data func(v *view) any) {
+	p.try(lang, text, file, nav, title, about, name, key, func(v *view) (any, error) { return data(v), nil })
+}
+
+// try is both of a page whose data may not come about.
+func (p *planner) try(lang string, text bool, file, nav, title, about, name, key string, data func(v *view) (any, error)) {
 	v := view{Lang: lang, Text: text, Path: lang + "/" + file, Twin: "text/" + lang + "/" + file, Name: file, Nav: nav, Title: title, About: about}
 	if text {
 		v.Path, v.Twin = v.Twin, v.Path
@@ -98,8 +104,8 @@ func (s *site) digest(list []*held) string {
 // fixed adds the pages of which there is one in each language.
 func (p *planner) fixed(lang string, text bool, everything string) {
 	s, t := p.s, tables[lang]
-	p.both(lang, text, "index.html", "", s.o.Config.Name, t.text("home.dek"), "home", everything, s.homeData)
-	p.both(lang, text, "accountability.html", "accountability", t.text("acc.title"), t.text("acc.dek"), "account", everything+s.day, s.accountData)
+	p.both(lang, text, "index.html", "", s.o.Config.Name, t.text("home.dek"), "home", everything+s.outcomesKey, s.homeData)
+	p.both(lang, text, "accountability.html", "accountability", t.text("acc.title"), t.text("acc.dek"), "account", digestOf(everything, s.outcomesKey, s.day), s.accountData)
 	for _, name := range []string{"how", "support"} {
 		nav := ""
 		if name == "how" {
@@ -116,6 +122,7 @@ func (p *planner) fixed(lang string, text bool, everything string) {
 	})
 	p.changes(lang, text)
 	p.places(lang, text)
+	p.outcomePages(lang, text)
 }
 
 // keys lists the keys that the proofs of the site name, most used first.
@@ -219,7 +226,7 @@ func (p *planner) filters(v *view) []filter {
 				seen = append(seen, f.Kind)
 			}
 		}
-		if !h.Answered() {
+		if !p.s.answered(h) {
 			seen = append(seen, "none")
 		}
 		for _, k := range seen {
@@ -319,11 +326,15 @@ func (v *view) MaskList(h *held) string {
 	for _, m := range h.Release.Masks {
 		out = append(out, v.T("mask."+m.Reason)+" "+v.Num(m.Count))
 	}
-	sep := ", "
+	return strings.Join(out, v.Comma())
+}
+
+// Comma separates the parts of an enumeration.
+func (v *view) Comma() string {
 	if v.Lang == "ar" {
-		sep = "، "
+		return "، "
 	}
-	return strings.Join(out, sep)
+	return ", "
 }
 
 // SizeOf writes the length of a file of a bundle.
@@ -406,7 +417,8 @@ func (p *planner) release(h *held, lang string, text bool) {
 		t, _ := h.text(lang)
 		title, about = t.Title, shorten(t.Summary)
 	}
-	key := h.Digest
+	_, _, outcomes := p.s.about(h.Release.Slug)
+	key := digestOf(h.Digest, outcomes)
 	for _, slug := range h.Release.Related {
 		if r, ok := p.s.bySlug[slug]; ok {
 			key += r.Digest
@@ -421,7 +433,7 @@ func (p *planner) embed(h *held, lang, path string) {
 		t, _ := h.text(lang)
 		title = t.Title
 	}
-	p.page(view{Lang: lang, Path: path, Title: title, Bare: true}, "embed", h.Digest, func(*view) any { return h })
+	p.page(view{Lang: lang, Path: path, Title: title, Bare: true}, "embed", h.Digest, func(*view) (any, error) { return h, nil })
 }
 
 // media adds the files of a bundle. Of a withdrawn release only the proofs are there.
@@ -480,12 +492,14 @@ type spot struct {
 	Code, Precision string
 	File, Last      string
 	N               int
+	At              *placed
 }
 
-func (p *planner) places(lang string, text bool) {
-	var list []*spot
-	at, unknown := map[string]*spot{}, 0
-	for _, h := range p.s.newest {
+// spots lists the places of the site, those with most releases first, and counts releases that state none. Where a place lies is what the newest
+// release says that gives coordinates.
+func (s *site) spots() (list []*spot, unknown int) {
+	at := map[string]*spot{}
+	for _, h := range s.newest {
 		if h.Gone() {
 			continue
 		}
@@ -494,35 +508,74 @@ func (p *planner) places(lang string, text bool) {
 			unknown++
 			continue
 		}
-		s, ok := at[key]
+		one, ok := at[key]
 		if !ok {
-			s = &spot{Name: h.where(), File: "releases-place-" + key + ".html", Last: h.Release.FirstPublished[:10]}
+			one = &spot{Name: h.where(), File: "releases-place-" + key + ".html", Last: h.Release.FirstPublished[:10]}
 			if f := h.Release.Facility; f != nil {
-				s.Code = f.Code
+				one.Code = f.Code
 			}
 			if pl := h.Release.Place; pl != nil {
-				s.Region, s.Precision = pl.Region, pl.Precision
+				one.Region, one.Precision = pl.Region, pl.Precision
 			}
-			at[key] = s
-			list = append(list, s)
+			at[key] = one
+			list = append(list, one)
 		}
-		s.N++
+		one.N++
+		if p, ok := placedOf(h); ok && one.At == nil {
+			p.Name, p.File = one.Name, one.File
+			one.At, one.Precision = &p, p.Precision
+		}
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].N > list[j].N })
+	return list, unknown
+}
+
+func (p *planner) places(lang string, text bool) {
+	list, unknown := p.s.spots()
 	t := tables[lang]
+	var on []placed
+	for _, x := range list {
+		if x.At != nil {
+			on = append(on, *x.At)
+		}
+	}
+	whole, _ := json.Marshal(list) // texts and numbers
 	split(list, 60, "places", func(part []*spot, name string, g paged) {
 		raw, _ := json.Marshal(part) // texts and numbers
-		p.both(lang, text, name, "places", t.text("places.title"), t.text("places.dek"), "places", string(raw)+fmt.Sprint(g, unknown), func(*view) any {
-			return map[string]any{"Places": part, "Unknown": unknown, "Page": g.Page, "Pages": g.Pages, "Newer": g.Newer, "Older": g.Older}
+		first := name == "places.html"
+		if first {
+			raw = whole
+		}
+		p.try(lang, text, name, "places", t.text("places.title"), t.text("places.dek"), "places", string(raw)+fmt.Sprint(g, unknown), func(v *view) (any, error) {
+			data := map[string]any{"Places": part, "Unknown": unknown, "Page": g.Page, "Pages": g.Pages, "Newer": g.Newer, "Older": g.Older, "Map": template.HTML(""), "Borders": []string(nil)}
+			if !first || len(on) == 0 {
+				return data, nil
+			}
+			c, err := p.s.maps.all(on)
+			if err != nil {
+				return nil, err
+			}
+			if !text {
+				data["Map"] = c.svg(v, wideLetters)
+			}
+			data["Borders"] = c.disputes(v, on)
+			return data, nil
 		})
 	})
 }
 
-// table makes accountability.csv: everything that followed every release.
+// csv makes accountability.csv: everything that followed every release, every step of every case, and every promise.
 func (s *site) csv(lang string) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if err := w.Write([]string{"date", "kind", "release", "version", "text", "source"}); err != nil {
+	line := func(date, kind, code, state, people, releases, version string, text Words, source, saved string) error {
+		t, _ := choose(text, lang)
+		return w.Write([]string{date, kind, code, state, people, releases, version, harmless(t), source, saved})
+	}
+	there := func(slugs []string) string {
+		return strings.Join(slices.DeleteFunc(slices.Clone(slugs), func(slug string) bool { h := s.bySlug[slug]; return h == nil || h.Gone() }), " ")
+	}
+	if err := w.Write([]string{"date", "kind", "code", "state", "people", "release", "version", "text", "source", "saved"}); err != nil {
 		return nil, err
 	}
 	for _, h := range s.newest {
@@ -530,8 +583,32 @@ func (s *site) csv(lang string) ([]byte, error) {
 			continue
 		}
 		for _, f := range h.Release.Followed {
-			text, _ := choose(f.Text, lang)
-			if err := w.Write([]string{f.Date, f.Kind, h.Release.Slug, strconv.Itoa(h.Release.Release), harmless(text), f.URL}); err != nil {
+			if err := line(f.Date, f.Kind, "", "", "", h.Release.Slug, strconv.Itoa(h.Release.Release), f.Text, f.URL, ""); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, c := range s.outcomes.Cases {
+		for _, x := range c.Stages {
+			people := ""
+			if x.People > 0 {
+				people = strconv.FormatInt(x.People, 10)
+			}
+			text := x.Text
+			if len(text) == 0 {
+				text = c.Name
+			}
+			if err := line(x.Date, "case", c.Code, x.Stage, people, there(c.Releases), "", text, x.URL, x.Saved); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, x := range s.outcomes.Promises {
+		if err := line(x.Date, "promise", x.Code, "open", "", there(x.Releases), "", x.Text, x.URL, x.Saved); err != nil {
+			return nil, err
+		}
+		for _, y := range x.States {
+			if err := line(y.Date, "promise", x.Code, y.State, "", there(x.Releases), "", y.Text, y.URL, y.Saved); err != nil {
 				return nil, err
 			}
 		}

@@ -114,19 +114,6 @@ type Place struct {
 	Precision string   `json:"precision"`
 }
 
-// LatDegrees and LonDegrees give the angles; 0 where there are none.
-func (p Place) LatDegrees() float64 { return degrees(p.Lat) }
-
-// LonDegrees is LatDegrees for the longitude.
-func (p Place) LonDegrees() float64 { return degrees(p.Lon) }
-
-func degrees(d *float64) float64 {
-	if d == nil {
-		return 0
-	}
-	return *d
-}
-
 // Facility is the institution.
 type Facility struct {
 	Code string `json:"code"`

@@ -73,6 +73,7 @@ type site struct {
 	outcomes Outcomes           // cases and promises, the newest first
 	// outcomesKey is a digest of them; empty if there are none.
 	outcomesKey string
+	maps        charts
 }
 
 var domainForm = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/([A-Za-z0-9._~-]+/)*$`)

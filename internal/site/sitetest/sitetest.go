@@ -79,6 +79,12 @@ func (v Vectors) Make(n int) (Bundle, error) {
 	day := func(after int) string { return begun.AddDate(0, 0, after).Format(time.DateOnly) }
 	words := func(en, ru, uk string) site.Words { return site.Words{"en": en, "ru": ru, "uk": uk} }
 	place := n % 37
+	where := &site.Place{Name: words("Lesnoy", "Лесной", "Лісний"), Region: words(fmt.Sprintf("District %d", place%7), fmt.Sprintf("Район %d", place%7), fmt.Sprintf("Район %d", place%7)), Country: "XX",
+		Precision: []string{"facility", "city", "city", "region", "city"}[place%5]}
+	if place%5 < 4 { // from the Black Sea, where a disputed area is in sight, to the east
+		lat, lon := 45.0625+float64(place*7%17), 34.125+float64(place*11%71)
+		where.Lat, where.Lon = &lat, &lon
+	}
 	r := site.Release{
 		Format: "zapis release", Version: 1, ID: fmt.Sprintf("re_%026d", n), Slug: fmt.Sprintf("corridor-%04d", n), Release: 1, State: site.Published,
 		Published: begun.Format(time.RFC3339), FirstPublished: begun.Format(time.RFC3339), Origin: proof.Facts.Origin, Languages: []string{"en", "ru", "uk"},
@@ -86,7 +92,7 @@ func (v Vectors) Make(n int) (Bundle, error) {
 		Clip: &site.Clip{MS: proof.Facts.Clip.Milliseconds, Width: 1280, Height: 720, Poster: "poster.jpg", Drawing: "drawing.png", Stills: []string{"still-1.jpg"},
 			Captions: site.Words{"en": "captions.en.vtt", "ru": "captions.ru.vtt"}, Difficulty: n % 4,
 			Files: []site.File{{Name: "clip-720.mp4", Height: 720, Bytes: int64(len(v.Clip)), SHA256: hex.EncodeToString(clip[:])}}},
-		Place:    &site.Place{Name: words("Lesnoy", "Лесной", "Лісний"), Region: words(fmt.Sprintf("District %d", place%7), fmt.Sprintf("Район %d", place%7), fmt.Sprintf("Район %d", place%7)), Country: "XX", Precision: "city"},
+		Place:    where,
 		Facility: &site.Facility{Code: fmt.Sprintf("F-%d", place), Name: words(fmt.Sprintf("Colony %d", place), fmt.Sprintf("Колония № %d", place), fmt.Sprintf("Колонія № %d", place))},
 		Recorded: &site.Recorded{EDTF: "2018-08", Text: words("August 2018", "август 2018 года", "серпень 2018 року")},
 		Masks:    []site.Mask{{Reason: "face", Count: 3}, {Reason: "badge", Count: 1}}, Cuts: []site.Cut{{MS: 12000}},
@@ -128,6 +134,56 @@ func (v Vectors) Make(n int) (Bundle, error) {
 		files["text."+lang+".txt"] = []byte(t.Title + "\n\n" + t.Summary + "\n")
 	}
 	return Bundle{Release: r, Files: files}, nil
+}
+
+// AddVideo adds a moving picture to a clip, as a smaller file that the proof is not about.
+func (b *Bundle) AddVideo(mp4 []byte) {
+	sum := sha256.Sum256(mp4)
+	b.Files["clip-360.mp4"] = mp4
+	b.Release.Clip.Files = append(b.Release.Clip.Files, site.File{Name: "clip-360.mp4", Height: 360, Bytes: int64(len(mp4)), SHA256: hex.EncodeToString(sum[:])})
+}
+
+// Outcomes are made-up cases and promises about the first releases, with every stage and every state.
+func Outcomes() site.Outcomes {
+	words := func(en, ru, uk string) site.Words { return site.Words{"en": en, "ru": ru, "uk": uk} }
+	from := "https://news.example/outcome"
+	stage := func(date, stage string, people int64) site.Stage {
+		return site.Stage{Date: date, Stage: stage, People: people, Text: words("The office said so.", "Об этом сообщило ведомство.", "Про це повідомило відомство."), URL: from, Saved: "https://saved.example/1"}
+	}
+	one := func(code string, name site.Words, slug string, stages ...site.Stage) site.Case {
+		return site.Case{Code: code, Name: name, Place: words("Colony 8", "Колония № 8", "Колонія № 8"), Releases: []string{slug}, Stages: stages}
+	}
+	promise := func(code, date, due, slug string, states ...site.State) site.Promise {
+		return site.Promise{Code: code, Who: words("N. N., deputy head", "Н. Н., заместитель начальника", "Н. Н., заступник начальника"), Office: words("Prison service", "Служба исполнения наказаний", "Служба виконання покарань"),
+			Text: words("There will be cameras in every corridor.", "В каждом коридоре будут камеры.", "У кожному коридорі будуть камери."), Date: date, Due: due, URL: from, Saved: "", Releases: []string{slug}, States: append([]site.State{}, states...)}
+	}
+	state := func(date, state string) site.State {
+		return site.State{Date: date, State: state, Text: words("We asked, and saw it.", "Мы спросили и увидели.", "Ми спитали й побачили."), URL: from, Saved: ""}
+	}
+	return site.Outcomes{Format: "zapis accountability", Version: 1, Checked: "2026-11-20", Cases: []site.Case{
+		one("C-01", words("Hospital ward, 2018 to 2020", "Палата больницы, 2018–2020", "Палата лікарні, 2018–2020"), "corridor-0000", stage("2020-03-02", "opened", 0), stage("2020-09-14", "charged", 2), stage("2021-04-20", "tried", 2), stage("2022-02-14", "sentenced", 2)),
+		one("C-02", words("Transfer, May 2019", "Этап, май 2019 года", "Етап, травень 2019 року"), "corridor-0001", stage("2020-06-01", "opened", 0), stage("2022-11-08", "closed", 0)),
+		one("C-03", words("Death after a fall", "Смерть после падения", "Смерть після падіння"), "corridor-0001", stage("2022-02-11", "opened", 0)),
+		one("C-04", words("Night search", "Ночной обыск", "Нічний обшук"), "corridor-0002", stage("2023-03-01", "opened", 0), stage("2023-09-08", "paused", 0)),
+		one("C-05", words("Quarantine unit", "Карантинное отделение", "Карантинне відділення"), "corridor-0004", stage("2023-10-01", "refused", 0)),
+		one("C-06", words("A beating in the yard", "Избиение во дворе", "Побиття на подвір’ї"), "corridor-0005", stage("2021-01-10", "opened", 0), stage("2022-05-05", "acquitted", 1), stage("2022-06-05", "appealed", 1), stage("2023-01-15", "reversed", 1), stage("2024-05-01", "sentenced", 1), stage("2024-09-01", "final", 1)),
+		one("C-07", words("Five people in uniform", "Пятеро в форме", "П’ятеро у формі"), "corridor-0007", stage("2025-02-01", "opened", 0), stage("2025-10-09", "charged", 5)),
+	}, Promises: []site.Promise{
+		promise("P-1", "2021-05-05", "2023-01-01", "corridor-0000"), promise("P-2", "2022-03-03", "", "corridor-0001", state("2022-12-01", "kept")),
+		promise("P-3", "2024-07-07", "2025-01-01", "corridor-0002", state("2025-02-01", "broken")), promise("P-4", "2020-10-10", "", "corridor-0004", state("2020-12-12", "false")),
+	}}
+}
+
+// WriteOutcomes writes accountability.json into a folder of pages.
+func WriteOutcomes(dir string, o site.Outcomes) error {
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "accountability.json"), raw, 0o600)
 }
 
 // Withdraw makes the tombstone of a release.

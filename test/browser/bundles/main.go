@@ -1,12 +1,16 @@
-// Command bundles writes made-up release bundles for the walk through the public site: bundles FOLDER NUMBER.
+// Command bundles writes made-up release bundles for the walk through the public site, and what an archive follows beside them: bundles FOLDER
+// NUMBER PAGES.
 //
-// Among them are a corrected release, a withdrawn one, one in English only and one whose texts are hostile. They are never to be published.
+// Among them are a corrected release, a withdrawn one, one in English only, one whose texts are hostile, and one whose clip plays: a counter of frames,
+// made with ffmpeg. They are never to be published.
 package main
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 
 	"zapis/internal/site"
@@ -21,8 +25,8 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return errors.New("a folder and a number are wanted")
+	if len(args) != 3 {
+		return errors.New("a folder, a number and a folder of pages are wanted")
 	}
 	n, err := strconv.Atoi(args[1])
 	if err != nil || n < 8 {
@@ -32,12 +36,21 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := sitetest.WriteOutcomes(args[2], sitetest.Outcomes()); err != nil {
+		return err
+	}
+	video, err := clip()
+	if err != nil {
+		return err
+	}
 	for i := range n {
 		b, err := v.Make(i)
 		if err != nil {
 			return err
 		}
 		switch i {
+		case 1: // plays
+			b.AddVideo(video)
 		case 3: // corrected
 			b.Release.Release, b.Release.Published = 2, "2026-11-21T09:30:00Z"
 			b.Release.Corrections = []site.Correction{{Date: "2026-11-21", Release: 2, Text: site.Words{"en": "The first version gave another month.", "ru": "В первой версии был назван другой месяц.", "uk": "У першій версії було названо інший місяць."}}}
@@ -60,4 +73,20 @@ func run(args []string) error {
 		}
 	}
 	return nil
+}
+
+// clip makes 20 seconds of H.264 with a key frame every second, in which every frame is another one.
+func clip() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "clip")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	name := filepath.Join(dir, "clip.mp4")
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=20", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p",
+		"-b:v", "900k", "-movflags", "+faststart", name).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("ffmpeg: %w: %s", err, out)
+	}
+	return os.ReadFile(name)
 }
