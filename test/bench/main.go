@@ -119,6 +119,7 @@ func (b *bench) run(dir, out string, wanted []string, skipPeers bool) (err error
 		"site":   b.site,
 		"import": b.importing,
 		"clock":  b.clocks,
+		"ocr":    b.ocr,
 
 		"fingerprint": b.fingerprint,
 		"redact":      b.redact,

@@ -98,7 +98,7 @@ func load(name string) results {
 	return r
 }
 
-var order = []string{"ingest", "big", "fixity", "range", "full", "quick", "page", "proof", "search", "import", "clock", "fingerprint", "gap", "redact", "site"}
+var order = []string{"ingest", "big", "fixity", "range", "full", "quick", "page", "proof", "search", "import", "clock", "ocr", "fingerprint", "gap", "redact", "site"}
 
 // write puts the report and its data side by side.
 func (r results) write(md string) error {
