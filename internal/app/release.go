@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ import (
 	"zapis/internal/release/bundle"
 	"zapis/internal/store"
 	"zapis/internal/vault/record"
+	"zapis/verify"
 )
 
 // unseen is the scope of what gates judge by, whoever asks.
@@ -199,9 +201,20 @@ func waiting(err error) error {
 	return err
 }
 
-func (r releaseProofs) Clip(ctx context.Context, who policy.Subject, clip string) ([]byte, error) {
+func (r releaseProofs) Clip(ctx context.Context, who policy.Subject, clip string) (raw []byte, files [][32]byte, err error) {
 	b, err := r.p.ClipBundle(ctx, who, clip)
-	return b.Raw, waiting(err)
+	if err != nil {
+		return nil, nil, waiting(err)
+	}
+	c := b.Report.Facts.Clip // a bundle that was made has been verified
+	for _, f := range append([]verify.FileFact{{SHA256: c.SHA256}}, c.Files...) {
+		sum, err := hex.DecodeString(f.SHA256)
+		if err != nil || len(sum) != 32 {
+			return nil, nil, fmt.Errorf("clip %s: %w", clip, archive.ErrIntegrity)
+		}
+		files = append(files, [32]byte(sum))
+	}
+	return b.Raw, files, nil
 }
 
 func (r releaseProofs) Scope(ctx context.Context, who policy.Subject, scope string) ([]byte, error) {
@@ -210,14 +223,6 @@ func (r releaseProofs) Scope(ctx context.Context, who policy.Subject, scope stri
 }
 
 func (r releaseProofs) Share(ctx context.Context, who policy.Subject, scope string, clips []string) (bundle.Share, error) {
-	// Clips that count against another scope are in the share of that one.
-	all, err := r.p.Clips(ctx, who, scope)
-	if err != nil {
-		return bundle.Share{}, err
-	}
-	clips = slices.DeleteFunc(slices.Clone(clips), func(id string) bool {
-		return !slices.ContainsFunc(all, func(c proof.Clip) bool { return c.ID == id })
-	})
 	s, err := r.p.ShareOf(ctx, who, scope, clips)
 	return bundle.Share{Files: s.Files, Bytes: s.Bytes, MS: s.MS, OfFiles: s.OfFiles, OfBytes: s.OfBytes, OfMS: s.OfMS}, err
 }
@@ -429,27 +434,18 @@ func (t traces) Traces(ctx context.Context, tx *store.Tx, items []string) (f rel
 				word(o.Owner, true)
 			}
 		}
-		links, err := tx.CopyLinks(ctx, unseen, store.CopyLinkQuery{Item: id, Limit: 100})
+		copied, err := copiesOf(ctx, tx, id)
 		if err != nil {
 			return f, err
 		}
-		if slices.ContainsFunc(links, func(c store.CopyLink) bool { return c.State != archive.Dismissed }) {
+		if copied {
 			f.Copies = append(f.Copies, id)
 		}
-		found, err := tx.Suggestions(ctx, unseen, store.SuggestionQuery{Item: id, Kind: clock.Kind, Limit: 100})
+		clocks, err := clocksOf(ctx, tx, id)
 		if err != nil {
 			return f, err
 		}
-		for _, g := range found {
-			if g.State == archive.Dismissed {
-				continue
-			}
-			v, err := clock.Decode(g.Value)
-			if err != nil {
-				return f, fmt.Errorf("clock of %s: %w", id, archive.ErrIntegrity)
-			}
-			f.Clocks = append(f.Clocks, release.Clock{Item: id, Box: v.Box})
-		}
+		f.Clocks = append(f.Clocks, clocks...)
 	}
 	for w, sure := range words {
 		if sure {
@@ -461,6 +457,54 @@ func (t traces) Traces(ctx context.Context, tx *store.Tx, items []string) (f rel
 	slices.Sort(f.Words)
 	slices.Sort(f.Plain)
 	return f, nil
+}
+
+// onePage is how many rows are asked for at once: all pages are read, since what stands on the last one counts as much.
+const onePage = 100
+
+// copiesOf says whether another copy of an item is held, or may be.
+func copiesOf(ctx context.Context, tx *store.Tx, item string) (bool, error) {
+	q := store.CopyLinkQuery{Item: item, Limit: onePage}
+	for {
+		links, err := tx.CopyLinks(ctx, unseen, q)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(links, func(c store.CopyLink) bool { return c.State != archive.Dismissed }) {
+			return true, nil
+		}
+		if len(links) < onePage {
+			return false, nil
+		}
+		q.After = links[len(links)-1].ID
+	}
+}
+
+// clocksOf gives every clock that was read in an item and not dismissed.
+func clocksOf(ctx context.Context, tx *store.Tx, item string) (out []release.Clock, err error) {
+	q := store.SuggestionQuery{Item: item, Kind: clock.Kind, Limit: onePage}
+	for {
+		found, err := tx.Suggestions(ctx, unseen, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range found {
+			if g.State == archive.Dismissed {
+				continue
+			}
+			v, err := clock.Decode(g.Value)
+			if err != nil {
+				return nil, fmt.Errorf("clock of %s: %w", item, archive.ErrIntegrity)
+			}
+			if c := (release.Clock{Item: item, Box: v.Box}); !slices.Contains(out, c) {
+				out = append(out, c)
+			}
+		}
+		if len(found) < onePage {
+			return out, nil
+		}
+		q.After = found[len(found)-1].ID
+	}
 }
 
 // pathWords gives what of a path would be known again: names of files with and without their ending, of folders, and of users. A folder whose

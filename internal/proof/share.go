@@ -35,8 +35,8 @@ func (s *Service) Share(ctx context.Context, who policy.Subject, scope string) (
 	return s.share(ctx, who, scope, nil)
 }
 
-// ShareOf counts only some clips of the scope, such as those that are out. archive.ErrInvalid if one of them counts against another
-// scope.
+// ShareOf counts only some clips of the scope, such as those that are out. One that counts against another scope is in the share of that one, and
+// is left out.
 func (s *Service) ShareOf(ctx context.Context, who policy.Subject, scope string, clips []string) (Share, error) {
 	if clips == nil {
 		clips = []string{}
@@ -61,11 +61,6 @@ func (s *Service) share(ctx context.Context, who policy.Subject, scope string, o
 		}
 		out = Share{Scope: st.ID, OfFiles: whole.Files, OfBytes: whole.Bytes, OfMS: whole.Milliseconds}
 		if only != nil {
-			for _, id := range only {
-				if !slices.ContainsFunc(clips, func(c store.Clip) bool { return c.ID == id }) {
-					return fmt.Errorf("%w: a clip does not count against this scope", archive.ErrInvalid)
-				}
-			}
 			clips = slices.DeleteFunc(clips, func(c store.Clip) bool { return !slices.Contains(only, c.ID) })
 		}
 		var stated []verify.ClipStatement

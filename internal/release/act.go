@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"zapis/internal/archive"
 	"zapis/internal/custody"
@@ -24,7 +26,7 @@ const kindRelease = "release"
 const maxNote = 500
 
 func cleanNote(note string) (string, error) {
-	if len(note) > maxNote {
+	if len(note) > maxNote || !utf8.ValidString(note) || strings.ContainsRune(note, 0) {
 		return "", archive.Explain(fmt.Errorf("%w: note of a release", archive.ErrInvalid), "release-note", "")
 	}
 	return note, nil
@@ -63,7 +65,8 @@ func (s *Service) planFor(ctx context.Context, tx *store.Tx, who policy.Subject,
 }
 
 // Create begins a release of a plan. Slug, Plan and Languages of the draft are needed; the rest may be empty. With PlanVersion 0 the newest
-// approved version is taken, or the newest. Errors: archive.ErrInvalid, archive.ErrExists if the slug is taken, archive.ErrNotFound.
+// approved version is taken, or the newest. The slug is only wanted: the release gets it when it is first published, so that nobody learns from a
+// name that is refused what somebody else prepares. Errors: archive.ErrInvalid, archive.ErrNotFound.
 func (s *Service) Create(ctx context.Context, who policy.Subject, d Draft) (View, error) {
 	fail := func(err error) (View, error) { return View{}, fmt.Errorf("create release: %w", err) }
 	if !policy.Could(who, policy.EditRelease) {
@@ -88,7 +91,7 @@ func (s *Service) Create(ctx context.Context, who policy.Subject, d Draft) (View
 			return err
 		}
 		now := s.now()
-		err = tx.AddRelease(ctx, store.Release{ID: id, Slug: d.Slug, CreatedAt: now, CreatedBy: who.Agent},
+		err = tx.AddRelease(ctx, store.Release{ID: id, Slug: id, CreatedAt: now, CreatedBy: who.Agent},
 			store.ReleaseVersion{Release: id, Version: 1, Body: body, SHA256: sum, Plan: d.Plan, PlanVersion: d.PlanVersion, Author: who.Agent, At: now}, items)
 		if err != nil {
 			return err
@@ -141,6 +144,20 @@ func (s *Service) save(ctx context.Context, who policy.Subject, a policy.Action,
 		if row.Withdrawn || base != row.Head {
 			return fmt.Errorf("release %s: %w: version %d is not the newest, or it was withdrawn", row.ID, archive.ErrConflict, base)
 		}
+		if erased, err := tx.ReleaseErased(ctx, row.ID, true); err != nil {
+			return err
+		} else if len(erased) > 0 {
+			return archive.Explain(fmt.Errorf("release %s: %w: an item that it shows was erased", row.ID, archive.ErrConflict), "release-erased", "")
+		}
+		if act != "" {
+			out, err := tx.ReleasePublications(ctx, row.ID)
+			if err != nil {
+				return err
+			}
+			if n := len(out); n == 0 || out[n-1].Version != row.Head {
+				return fmt.Errorf("release %s: %w: nothing is out, or a newer version is being written", row.ID, archive.ErrConflict)
+			}
+		}
 		d, err := change(before)
 		if err != nil {
 			return err
@@ -165,7 +182,7 @@ func (s *Service) save(ctx context.Context, who policy.Subject, a policy.Action,
 		}
 		now := s.now()
 		v := store.ReleaseVersion{Release: row.ID, Version: row.Head + 1, Body: body, SHA256: sum, Plan: d.Plan, PlanVersion: d.PlanVersion, Author: who.Agent, At: now, Note: note}
-		if err := tx.AddReleaseVersion(ctx, d.Slug, v, items); err != nil {
+		if err := tx.AddReleaseVersion(ctx, v, items); err != nil {
 			return err
 		}
 		detail := map[string]string{"act": "release changed", "version": strconv.Itoa(v.Version), "plan_version": strconv.Itoa(d.PlanVersion), "text_sha256": hex.EncodeToString(sum[:])}
@@ -194,7 +211,8 @@ func versionOf(v store.ReleaseVersion, d Draft, head int) Version {
 	return Version{Number: v.Version, Draft: d, SHA256: v.SHA256, Author: v.Author, At: v.At, Note: v.Note, Current: v.Version == head}
 }
 
-// Correct begins a new version of what is out, with what the correction says in public in every language.
+// Correct begins a new version of what is out, with what the correction says in public in every language. archive.ErrConflict if a newer version
+// is being written already: what it says about its correction, and whether it replaces, is not undone by who did not see it.
 func (s *Service) Correct(ctx context.Context, who policy.Subject, id string, why Words) (Version, error) {
 	v, err := s.save(ctx, who, policy.EditRelease, id, 0, func(d Draft) (Draft, error) {
 		if !d.said(why) {
@@ -218,11 +236,7 @@ func (s *Service) Release(ctx context.Context, who policy.Subject, id string) (V
 		if err != nil {
 			return err
 		}
-		p := toList
-		if row.Number > 0 && !row.Withdrawn {
-			p = toShow
-		}
-		f, err := s.collect(ctx, tx, who, row, p)
+		f, err := s.collect(ctx, tx, who, row, toList)
 		if err != nil {
 			return err
 		}
@@ -232,15 +246,25 @@ func (s *Service) Release(ctx context.Context, who policy.Subject, id string) (V
 			out.Versions = append(out.Versions, versionOf(v, Draft{}, row.Head))
 		}
 		for _, a := range f.acts {
+			if a.Act == store.ReleaseSigned {
+				a.Note = "" // for the gates alone
+			}
 			out.Acts = append(out.Acts, Act{Event: a.ID, Act: a.Act, Version: a.Version, By: a.Agent, At: a.At, Note: a.Note})
 		}
+		kept, err := tx.ReleaseKeeps(ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		for _, k := range kept {
+			out.Acts = append(out.Acts, Act{Event: k.ID, Act: ActKept, Version: row.Head, By: k.Agent, At: k.At, Note: k.Why})
+		}
+		slices.SortStableFunc(out.Acts, func(a, b Act) int { return a.At.Compare(b.At) })
 		for _, p := range f.out {
 			out.Publications = append(out.Publications, publicationOf(p))
 		}
-		if p == toShow { // something is out; a plan that is gone is one of which an item was erased
-			out.Concern = f.noPlan || slices.ContainsFunc(f.items, gone) || slices.ContainsFunc([]Gate{gateConsent(f), gatePeople(f), gateClaims(f)}, func(g Gate) bool { return g.State == Blocked })
-		}
-		return nil
+		out.Concerns, err = s.concerns(ctx, tx, f)
+		out.Concern = len(out.Concerns) > 0
+		return err
 	})
 	if err != nil {
 		return View{}, fmt.Errorf("release: %w", err)
@@ -355,6 +379,11 @@ func (s *Service) gather(ctx context.Context, who policy.Subject, a policy.Actio
 
 // again collects anew in the transaction that decides, and gives it what was weighed, if nothing that was weighed has changed.
 func (s *Service) again(ctx context.Context, tx *store.Tx, f *facts, a policy.Action) (*facts, error) {
+	for _, id := range slices.Sorted(slices.Values(idsOf(f.items))) { // nobody erases one beside this
+		if err := tx.LockItem(ctx, id); err != nil && !errors.Is(err, archive.ErrNotFound) {
+			return nil, err
+		}
+	}
 	if err := tx.LockRelease(ctx, f.row.ID); err != nil {
 		return nil, err
 	}
@@ -366,11 +395,21 @@ func (s *Service) again(ctx context.Context, tx *store.Tx, f *facts, a policy.Ac
 	if err != nil {
 		return nil, err
 	}
-	if row.Withdrawn || g.agreed != f.agreed || row.Head != f.row.Head || row.Number != f.row.Number || !sameItems(f.items, g.items) {
+	others, err := tx.OutClips(ctx, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	if row.Withdrawn || g.agreed != f.agreed || row.Head != f.row.Head || row.Number != f.row.Number || !sameItems(f.items, g.items) ||
+		!g.found.same(f.found) || f.purpose == toPublish && !slices.Equal(others, f.weight.out) {
 		return nil, fmt.Errorf("release %s: %w: it changed meanwhile", row.ID, archive.ErrConflict)
 	}
-	g.weighed, g.weight = f.weighed, f.weight
+	g.weighed, g.weight, g.read = f.weighed, f.weight, f.read
 	return g, nil
+}
+
+// same says whether nothing is to be looked for that was not looked for before.
+func (f Found) same(o Found) bool {
+	return slices.Equal(f.Words, o.Words) && slices.Equal(f.Plain, o.Plain) && slices.Equal(f.Agents, o.Agents)
 }
 
 func sameItems(a, b []archive.Item) bool {
@@ -406,13 +445,21 @@ func (s *Service) Preview(ctx context.Context, who policy.Subject, id string) (b
 }
 
 // Sign agrees to a version, which must be the newest: to its words, its plan and the bytes of its rendering. Errors: *Refused with the gates
-// that block, archive.ErrConflict if there is a newer one.
+// that block, archive.ErrConflict if there is a newer one. Where something in the text may name somebody who is protected, GatePeople blocks with
+// the places: see SignHavingRead.
 func (s *Service) Sign(ctx context.Context, who policy.Subject, id string, version int) error {
+	return s.SignHavingRead(ctx, who, id, version, 0)
+}
+
+// SignHavingRead is Sign by somebody who has looked at so many places that may name somebody who is protected, and says that they do not. If there
+// are more, also when it is published, GatePeople blocks.
+func (s *Service) SignHavingRead(ctx context.Context, who policy.Subject, id string, version, places int) error {
 	fail := func(err error) error { return fmt.Errorf("sign release: %w", err) }
 	f, err := s.gather(ctx, who, policy.ApproveRelease, id, toSign)
 	if err != nil {
 		return fail(err)
 	}
+	f.read = max(places, 0)
 	if version != f.row.Head || f.row.Withdrawn {
 		return fail(fmt.Errorf("release %s: %w: version %d is not the newest", f.row.ID, archive.ErrConflict, version))
 	}
@@ -427,7 +474,10 @@ func (s *Service) Sign(ctx context.Context, who policy.Subject, id string, versi
 		if g.signed != nil && g.signed.Agent == who.Agent {
 			return nil // twice is once
 		}
-		now := s.now()
+		now, note := s.now(), ""
+		if f.read > 0 {
+			note = fmt.Sprintf(readForm, f.read)
+		}
 		event, err := s.record(ctx, tx, who.Agent, archive.EventDissemination, f.row.ID, now, s.subjects(g), map[string]string{
 			"act": "release signed", "version": strconv.Itoa(version), "agreed_sha256": hex.EncodeToString(g.agreed[:]), "text_sha256": hex.EncodeToString(g.version.SHA256[:]),
 			"warnings": strconv.Itoa(warnings(s.judge(g))),
@@ -435,7 +485,7 @@ func (s *Service) Sign(ctx context.Context, who policy.Subject, id string, versi
 		if err != nil {
 			return err
 		}
-		return tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: f.row.ID, Version: version, Act: store.ReleaseSigned, Digest: g.agreed[:], At: now, Agent: who.Agent})
+		return tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: f.row.ID, Version: version, Act: store.ReleaseSigned, Digest: g.agreed[:], At: now, Agent: who.Agent, Note: note})
 	})
 	if errors.Is(err, store.ErrInsertOnly) { // the database has the last word about authors
 		g := blocked("own-text")
@@ -443,9 +493,26 @@ func (s *Service) Sign(ctx context.Context, who policy.Subject, id string, versi
 		err = &Refused{Gates: []Gate{g}}
 	}
 	if err != nil {
-		return fail(err)
+		return fail(s.tried(ctx, who, f.row.ID, "release signature refused", err))
 	}
 	return nil
+}
+
+// tried records that somebody was refused because of whom a text names: only then an answer says something about names that are sealed, and whoever
+// tries one after the other must not do so unseen.
+func (s *Service) tried(ctx context.Context, who policy.Subject, id, act string, err error) error {
+	refused := (*Refused)(nil)
+	if !errors.As(err, &refused) || !slices.ContainsFunc(refused.Gates, func(g Gate) bool { return g.Code == GatePeople }) {
+		return err
+	}
+	rerr := s.o.DB.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		_, err := s.o.Custody.Record(ctx, tx, archive.Event{
+			ID: s.o.NewID(archive.PrefixEvent), Type: archive.EventAdministration, Agent: who.Agent, Outcome: archive.Warning, Time: s.now(),
+			Subjects: []archive.Subject{{Role: custody.RoleAbout, Kind: custody.KindRelease, ID: id}}, Detail: map[string]string{"act": act, "gate": GatePeople},
+		})
+		return err
+	})
+	return errors.Join(err, rerr)
 }
 
 func warnings(list []Gate) (n int) {
@@ -470,13 +537,33 @@ func (s *Service) subjects(f *facts) []archive.Subject {
 // archive.ErrConflict if it changed meanwhile. A Publication that is not Placed is out by decision and not yet in the folder; Settle brings it
 // there.
 func (s *Service) Publish(ctx context.Context, who policy.Subject, id string) (Publication, error) {
-	fail := func(err error) (Publication, error) { return Publication{}, fmt.Errorf("publish release: %w", err) }
+	p, err := s.letOut(ctx, who, id, false)
+	if err != nil {
+		return p, s.tried(ctx, who, p.release, "release publication refused", err)
+	}
+	return p, nil
+}
+
+// letOut publishes or schedules. due says that nobody asks now, but somebody asked before for what is due: it must still be so.
+func (s *Service) letOut(ctx context.Context, who policy.Subject, id string, due bool) (Publication, error) {
 	f, err := s.gather(ctx, who, policy.Publish, id, toPublish)
 	if err != nil {
-		return fail(err)
+		return Publication{}, fmt.Errorf("publish release: %w", err)
+	}
+	fail := func(err error) (Publication, error) {
+		return Publication{release: f.row.ID}, fmt.Errorf("publish release: %w", err)
 	}
 	if n := len(f.out); f.row.Withdrawn || n > 0 && f.out[n-1].Version == f.row.Head {
 		return fail(fmt.Errorf("release %s: %w: its newest version is out, or it was withdrawn", f.row.ID, archive.ErrConflict))
+	}
+	asked := func(row store.Release) error {
+		if due && (row.DueAt.IsZero() || row.DueBy != who.Agent) {
+			return fmt.Errorf("release %s: %w: nobody asks for it any more", row.ID, archive.ErrConflict)
+		}
+		return nil
+	}
+	if err := asked(f.row); err != nil {
+		return fail(err)
 	}
 	closed, waiting := verdict(s.judge(f))
 	embargo := slices.ContainsFunc(waiting, func(g Gate) bool { return g.Code == GateEmbargo })
@@ -495,6 +582,9 @@ func (s *Service) Publish(ctx context.Context, who policy.Subject, id string) (P
 	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
 		g, err := s.again(ctx, tx, f, policy.Publish)
 		if err != nil {
+			return err
+		}
+		if err := asked(g.row); err != nil {
 			return err
 		}
 		if closed, waiting := verdict(s.judge(g)); len(closed)+len(waiting) > 0 {
@@ -517,14 +607,14 @@ func (s *Service) Publish(ctx context.Context, who policy.Subject, id string) (P
 	}
 	p := publicationOf(out)
 	err = s.o.DB.Read(ctx, func(tx *store.Tx) error {
-		list, err := tx.ReleasePublications(ctx, out.Release)
-		if err == nil && len(list) >= out.Number {
-			p = publicationOf(list[out.Number-1])
+		now, err := tx.ReleasePublication(ctx, out.Release, out.Number)
+		if err == nil {
+			p = publicationOf(now)
 		}
 		return err
 	})
-	if err != nil {
-		return fail(err)
+	if err != nil { // it is out all the same
+		s.o.Logger.WarnContext(ctx, "what was published could not be read again", slog.String("release", out.Release), slog.Any("error", err))
 	}
 	return p, nil
 }
@@ -562,10 +652,20 @@ func (s *Service) publish(ctx context.Context, tx *store.Tx, f *facts) (store.Re
 	now := s.now()
 	p := store.ReleasePublication{
 		Release: f.row.ID, Number: f.row.Number + 1, Version: f.row.Head, Clip: f.plan.Rendered.Clip, Document: raw, Proof: f.weight.proof, Scope: f.weight.scope,
-		SHA256: literal(bundle.FileRelease, raw).sum, At: f.now, Agent: f.who.Agent, SignedBy: f.signed.Agent,
+		SHA256: literal(bundle.FileRelease, raw).sum, At: f.weight.at, Agent: f.who.Agent, SignedBy: f.signed.Agent,
 	}
 	if doc.Release != p.Number {
 		return p, fmt.Errorf("release %s: %w: it changed meanwhile", f.row.ID, archive.ErrConflict)
+	}
+	if f.row.Number == 0 {
+		switch err := tx.NameRelease(ctx, f.row.ID, f.draft.Slug); {
+		case errors.Is(err, archive.ErrExists):
+			g := blocked("taken").where("slug")
+			g.Code = GateForm
+			return p, &Refused{Gates: []Gate{g}}
+		case err != nil:
+			return p, err
+		}
 	}
 	if err := tx.AddReleasePublication(ctx, p); err != nil {
 		return p, err
@@ -576,8 +676,8 @@ func (s *Service) publish(ctx context.Context, tx *store.Tx, f *facts) (store.Re
 		if err != nil {
 			return p, fmt.Errorf("publication %d of %s: %w", o.Number, o.Release, archive.ErrIntegrity)
 		}
-		if o.Tombstone != nil || !f.draft.Replace && sameMedia(before, doc) {
-			continue
+		if o.Tombstone != nil || !f.draft.Replace && o.Clip == p.Clip {
+			continue // the same rendering
 		}
 		if err := s.bury(ctx, tx, o, before, f.who.Agent, f.draft.Correction, now); err != nil {
 			return p, err
@@ -612,18 +712,19 @@ func (s *Service) publish(ctx context.Context, tx *store.Tx, f *facts) (store.Re
 		}
 	}
 	for _, n := range f.named {
+		if n.Maybe {
+			continue
+		}
 		e.Entries = append(e.Entries, store.ExportEntry{Kind: store.EntryEntity, ID: n.Entity})
 	}
 	return p, s.o.Ledger.AddExport(ctx, tx, e)
 }
 
-// sameMedia says whether two releases show the same files.
-func sameMedia(a, b bundle.Release) bool {
-	return a.Clip != nil && b.Clip != nil && slices.Equal(a.Clip.Files, b.Clip.Files)
-}
-
 func (s *Service) bury(ctx context.Context, tx *store.Tx, o store.ReleasePublication, doc bundle.Release, by string, reason Words, at time.Time) error {
 	raw, err := tombstone(doc, at, reason).Canonical()
+	if errors.Is(err, bundle.ErrFormat) { // the reason is all that is new in it
+		return archive.Explain(fmt.Errorf("%w: reason of a withdrawal", archive.ErrInvalid), "release-reason", "")
+	}
 	if err != nil {
 		return err
 	}
@@ -632,7 +733,7 @@ func (s *Service) bury(ctx context.Context, tx *store.Tx, o store.ReleasePublica
 
 // Withdraw puts a tombstone with the reason in the place of everything that is out. The reason is published in every language of the release,
 // and names nobody. Errors: archive.ErrInvalid without a reason, archive.ErrConflict if nothing is out, *Refused if the reason names somebody
-// protected. No other gate is asked: what must go goes.
+// protected or holds a trace. No other gate is asked: what must go goes.
 func (s *Service) Withdraw(ctx context.Context, who policy.Subject, id string, why Words) error {
 	fail := func(err error) error { return fmt.Errorf("withdraw release: %w", err) }
 	d, err := Draft{Slug: "x", Plan: archive.PrefixPlan + "_00000000000000000000000000", Correction: why}.clean()
@@ -673,9 +774,14 @@ func (s *Service) Withdraw(ctx context.Context, who policy.Subject, id string, w
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(named, func(n Named) bool { return n.Protected }) {
+		if slices.ContainsFunc(named, func(n Named) bool { return n.Protected && !n.Maybe }) {
 			g := blocked("protected", "n", 1).where("withdrawal")
 			g.Code = GatePeople
+			return &Refused{Gates: []Gate{g}}
+		}
+		if kind := s.tracesIn(ctx, tx, row, texts); kind != "" {
+			g := blocked(kind, "n", 1).where("withdrawal")
+			g.Code = GateTraces
 			return &Refused{Gates: []Gate{g}}
 		}
 		for _, o := range out {
@@ -692,14 +798,91 @@ func (s *Service) Withdraw(ctx context.Context, who policy.Subject, id string, w
 		if err != nil {
 			return err
 		}
-		return tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: row.ID, Version: row.Head, Act: store.ReleaseWithdrawn, At: now, Agent: who.Agent})
+		return tx.AddReleaseAct(ctx, store.ReleaseAct{ID: event, Release: row.ID, Version: row.Head, Act: store.ReleaseWithdrawn, At: now, Agent: who.Agent,
+			Note: why[last.Languages[0]]})
 	})
 	if err != nil {
-		return fail(err)
+		return fail(s.tried(ctx, who, release, "release withdrawal refused", err))
 	}
 	if err := s.settleFolder(ctx, release); err != nil {
 		// It is recorded and must not be forgotten: whoever withdraws is told that media may still lie there.
 		return fail(fmt.Errorf("release %s is withdrawn, its media could not be taken away yet: %w", release, err))
+	}
+	return nil
+}
+
+// tracesIn looks for traces in what is to be said of a withdrawal; empty: none. What cannot be looked up holds nothing up: media that must go are
+// worse than a word too many.
+func (s *Service) tracesIn(ctx context.Context, tx *store.Tx, row store.Release, texts []string) string {
+	f := &facts{row: row, draft: Draft{Plan: row.ID}}
+	ids, err := tx.ReleaseItems(ctx, row.ID)
+	if err == nil {
+		if f.items, err = itemsOf(ctx, tx, ids); err == nil {
+			f.found, err = s.o.Traces.Traces(ctx, tx, ids)
+		}
+	}
+	if err != nil {
+		s.o.Logger.WarnContext(ctx, "a withdrawal was not searched for traces", slog.String("release", row.ID), slog.Any("error", err))
+	}
+	if len(workers(texts, f.found.Agents)) > 0 {
+		return needleAgent
+	}
+	needles := s.needles(f)
+	for _, t := range texts {
+		kinds, err := search(strings.NewReader(t), needles)
+		if err != nil {
+			continue // memory gives no errors
+		}
+		for _, kind := range []string{needleTrace, needleAgent, needleMachine, needleIdentifier} {
+			if slices.Contains(kinds, kind) {
+				return kind
+			}
+		}
+	}
+	return ""
+}
+
+// Keep decides that a release stays out although an item that it shows was erased, with a reason for colleagues. Until then, or until it is
+// withdrawn, nothing about it can be changed. Errors: archive.ErrInvalid without a reason, archive.ErrConflict if there is nothing to decide.
+func (s *Service) Keep(ctx context.Context, who policy.Subject, id, why string) error {
+	fail := func(err error) error { return fmt.Errorf("keep release: %w", err) }
+	why, err := cleanNote(strings.Join(strings.Fields(why), " "))
+	if err == nil && why == "" {
+		err = archive.Explain(fmt.Errorf("%w: a reason is needed", archive.ErrInvalid), "release-note", "")
+	}
+	if err != nil {
+		return fail(err)
+	}
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		row, err := find(ctx, tx, who, policy.Publish, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.LockRelease(ctx, row.ID); err != nil {
+			return err
+		}
+		erased, err := tx.ReleaseErased(ctx, row.ID, true)
+		if err != nil {
+			return err
+		}
+		if len(erased) == 0 {
+			return fmt.Errorf("release %s: %w: nothing that it shows was erased, or it was decided", row.ID, archive.ErrConflict)
+		}
+		now := s.now()
+		for _, item := range erased {
+			event, err := s.record(ctx, tx, who.Agent, archive.EventAdministration, row.ID, now, []archive.Subject{{Role: custody.RoleSource, Kind: custody.KindItem, ID: item}},
+				map[string]string{"act": "release kept after erasure"})
+			if err != nil {
+				return err
+			}
+			if err := tx.AddReleaseKeep(ctx, store.ReleaseKeep{ID: event, Release: row.ID, Item: item, Why: why, At: now, Agent: who.Agent}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fail(err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -61,14 +62,21 @@ func (d Draft) texts() (texts, at []string) {
 		}
 		return text
 	})
-	for _, x := range [][2]string{{"slug", d.Slug}, {"facility.code", d.Facility.Code}} {
-		if x[1] != "" {
-			texts, at = append(texts, x[1]), append(at, x[0])
+	add := func(where, text string) {
+		if text != "" {
+			texts, at = append(texts, text), append(at, where)
 		}
 	}
+	add("slug", d.Slug)
+	add("facility.code", d.Facility.Code)
+	for _, slug := range d.Related {
+		add("related", slug)
+	}
 	for i, x := range d.Followed {
-		if x.URL != "" {
-			texts, at = append(texts, x.URL), append(at, "followed."+strconv.Itoa(i+1))
+		where := "followed." + strconv.Itoa(i+1)
+		add(where, x.URL)
+		if said, err := url.PathUnescape(strings.ReplaceAll(x.URL, "+", " ")); err == nil && said != x.URL {
+			add(where, said) // a name in an address is most often written in percents
 		}
 	}
 	return texts, at
@@ -165,8 +173,12 @@ func (d Draft) clean() (Draft, error) {
 
 var cueTimes = regexp.MustCompile(`^(\d{2,}:)?[0-5]\d:[0-5]\d\.\d{3} --> (\d{2,}:)?[0-5]\d:[0-5]\d\.\d{3}( [a-z]+:[a-z0-9%,.-]+)*$`)
 
-// isCaptions says whether a text is WebVTT with cues alone: a header of one word, no notes, styles or regions, which nobody sees.
+// isCaptions says whether a text is WebVTT with cues alone: a header of one word, no notes, styles or regions, which nobody sees, and no
+// characters that are not seen.
 func isCaptions(s string) bool {
+	if !bundle.IsPlain(s) {
+		return false
+	}
 	blocks := strings.Split(strings.TrimSpace(s), "\n\n")
 	if blocks[0] != "WEBVTT" {
 		return false
@@ -213,8 +225,6 @@ func readDraft(raw []byte, sum [32]byte) (d Draft, err error) {
 func (d Draft) said(w Words) bool {
 	return len(d.Languages) > 0 && !slices.ContainsFunc(d.Languages, func(lang string) bool { return w[lang] == "" })
 }
-
-func (d Draft) sameWords(a, b Words) bool { return maps.Equal(a, b) }
 
 // incomplete gives where a text lacks a language. What is optional is there in all languages or in none.
 func (d Draft) incomplete() (at []string) {
@@ -277,7 +287,7 @@ func paragraphs(s string) []string {
 	return out
 }
 
-// forBundle gives the words in the languages of the release alone.
+// words gives the words in the languages of the release alone.
 func (d Draft) words(w Words) Words {
 	out := Words{}
 	for _, lang := range d.Languages {

@@ -1,6 +1,8 @@
 package release
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,7 +64,7 @@ type facts struct {
 	out      []store.ReleasePublication
 	outDraft *Draft // of the newest publication
 	authors  []string
-	signed   *store.ReleaseAct // of this version, of what it is now
+	signed   *signature // of this version, of what it is now
 	agreed   [32]byte
 
 	plan    PlanFacts
@@ -73,6 +75,9 @@ type facts struct {
 	at      []string // where each text that named speaks of stands
 	claims  map[string]archive.Claim
 	refused refused
+	workers []string // where the text names somebody who works here, in any inflection
+	taken   bool     // another release that is out has this name
+	read    int      // doubtful places that whoever signs has looked at
 
 	weighed  bool
 	weight   weight
@@ -89,6 +94,7 @@ type weight struct {
 	shared    []string            // items of which bytes are in the bundle
 	unread    []string            // items that could not be read to be compared
 	later     bool                // originals are compared when somebody signs
+	unstated  []string            // files that the proof does not speak of
 	form      error
 	release   bundle.Release
 	files     []file
@@ -98,6 +104,8 @@ type weight struct {
 	unproved  bool
 	next      time.Time
 	share     *bundle.Share
+	out       []string  // clips of other releases that count in it
+	at        time.Time // the moment that release.json gives
 }
 
 // gate is one line of the checklist.
@@ -182,8 +190,11 @@ func gateMetadata(f *facts) Gate {
 		at = append(at, name)
 	}
 	slices.Sort(at)
-	if len(at) > 0 {
+	switch {
+	case len(at) > 0:
 		return blocked("more-than-picture", "n", len(at), "what", f.weight.structure[at[0]][0]).where(at...)
+	case !f.weighed:
+		return blocked("not-read")
 	}
 	return pass()
 }
@@ -209,21 +220,49 @@ func gateConsent(f *facts) Gate {
 
 // gatePeople does not say who: whoever writes a text is not told whom it would give away.
 func gatePeople(f *facts) Gate {
-	var at []string
+	var at, maybe []string
 	n := 0
 	for _, x := range f.named {
 		if !x.Protected {
 			continue
 		}
-		n++
-		if x.Text >= 0 && x.Text < len(f.at) && !slices.Contains(at, f.at[x.Text]) {
-			at = append(at, f.at[x.Text])
+		to := &maybe
+		if !x.Maybe {
+			to = &at
+			n++
+		}
+		if x.Text >= 0 && x.Text < len(f.at) && !slices.Contains(*to, f.at[x.Text]) {
+			*to = append(*to, f.at[x.Text])
 		}
 	}
-	if n > 0 {
-		return blocked("protected", "n", max(len(at), 1)).where(at...)
+	read := f.read
+	if f.purpose == toPublish {
+		read = f.signed.read()
 	}
-	return pass()
+	switch {
+	case n > 0:
+		return blocked("protected", "n", max(len(at), 1)).where(at...)
+	case len(maybe) == 0:
+		return pass()
+	case f.purpose == toShow:
+		return warn("maybe", "n", len(maybe)).where(maybe...)
+	case len(maybe) > read:
+		return blocked("not-looked-at", "n", len(maybe)).where(maybe...)
+	}
+	return warn("looked-at", "n", len(maybe)).where(maybe...)
+}
+
+// readForm is how a signature keeps how many doubtful places whoever signed has looked at. Which they were would tell whose names are sealed.
+const readForm = "looked at %d"
+
+// signature is the act of who signed; nil: nobody did.
+type signature store.ReleaseAct
+
+func (s *signature) read() (n int) {
+	if s != nil {
+		_, _ = fmt.Sscanf(s.Note, readForm, &n) // none was noted
+	}
+	return n
 }
 
 func gateCertainty(f *facts) Gate {
@@ -291,6 +330,9 @@ func gateTraces(f *facts) Gate {
 			}
 		}
 	}
+	if len(f.workers) > 0 {
+		at, kinds[needleAgent] = append(at, f.workers...), true
+	}
 	slices.Sort(at)
 	slices.Sort(soft)
 	at, soft = slices.Compact(at), slices.Compact(soft)
@@ -299,7 +341,10 @@ func gateTraces(f *facts) Gate {
 			return blocked(kind, "n", len(at)).where(at...)
 		}
 	}
-	if len(soft) > 0 {
+	switch {
+	case !f.weighed:
+		return blocked("not-read")
+	case len(soft) > 0:
 		return warn(needlePlain, "n", len(soft)).where(soft...)
 	}
 	return pass()
@@ -312,6 +357,9 @@ func gateClock(f *facts) Gate {
 	return pass()
 }
 
+// cueLine is the line of a caption that says when it is shown.
+var cueLine = regexp.MustCompile(`(?m)^.*-->.*$`)
+
 // exactTime is a time of day with seconds, which copies of a recording differ in.
 var exactTime = regexp.MustCompile(`\b([01]?[0-9]|2[0-3])[:.][0-5][0-9][:.][0-5][0-9]\b`)
 
@@ -322,7 +370,10 @@ func gateTime(f *facts) Gate {
 	}
 	texts, where := f.draft.texts()
 	for i, t := range texts {
-		if exactTime.MatchString(t) && !strings.HasPrefix(where[i], "captions") {
+		if strings.HasPrefix(where[i], "captions") { // every caption has its own times
+			t = cueLine.ReplaceAllString(t, "")
+		}
+		if exactTime.MatchString(t) {
 			at = append(at, where[i])
 		}
 	}
@@ -382,6 +433,9 @@ func gateOriginal(f *facts) Gate {
 }
 
 func gateForm(f *facts) Gate {
+	if f.taken {
+		return blocked("taken").where("slug")
+	}
 	if f.weight.form != nil {
 		where := strings.TrimPrefix(f.weight.form.Error(), bundle.ErrFormat.Error()+": ")
 		return blocked("not-well-formed", "where", where)
@@ -421,7 +475,7 @@ func gateCorrection(f *facts) Gate {
 	if f.outDraft == nil || !f.draft.Replace && !f.draft.changes(*f.outDraft) {
 		return pass()
 	}
-	if !f.draft.said(f.draft.Correction) || f.draft.sameWords(f.draft.Correction, f.outDraft.Correction) {
+	if !f.draft.said(f.draft.Correction) || maps.Equal(f.draft.Correction, f.outDraft.Correction) {
 		return blocked("not-said")
 	}
 	return pass()
@@ -441,6 +495,8 @@ func gateProof(f *facts) Gate {
 		return g
 	case len(f.weight.proof) == 0 || len(f.weight.scope) == 0:
 		return blocked("not-proved")
+	case len(f.weight.unstated) > 0:
+		return blocked("file-not-stated", "n", len(f.weight.unstated)).where(f.weight.unstated...)
 	}
 	return pass()
 }
@@ -481,6 +537,9 @@ func gateFourEyes(f *facts) Gate {
 	return pass()
 }
 
+// clockStep is how far the moments lie apart at which clocks are looked for, in microseconds: less than a frame lasts at 50 in a second.
+const clockStep = 20_000
+
 // uncoveredClocks gives the cuts in which a clock that was read in the picture can still be read.
 func uncoveredClocks(p plan.Plan, clocks []Clock) []string {
 	var out []string
@@ -495,7 +554,7 @@ func uncoveredClocks(p plan.Plan, clocks []Clock) []string {
 			if k.Item != p.Sources[c.Source] || open {
 				continue
 			}
-			for us := c.FromUS; !open; us += 100_000 {
+			for us := c.FromUS; !open; us += clockStep {
 				us = min(us, c.ToUS-1)
 				boxes = x.At(c.Source, us, boxes[:0])
 				open = openShare(k.Box, p.Picture.Hide, boxes) > 0.02

@@ -76,6 +76,9 @@ func find(ctx context.Context, tx *store.Tx, who policy.Subject, a policy.Action
 		return store.Release{}, archive.ErrForbidden
 	}
 	row, err := tx.Release(ctx, policy.ScopeOf(who), id)
+	if errors.Is(err, archive.ErrNotFound) && bundle.IsSlug(id) {
+		row, err = draftNamed(ctx, tx, policy.ScopeOf(who), id)
+	}
 	if err != nil {
 		return row, err
 	}
@@ -92,6 +95,38 @@ func find(ctx context.Context, tx *store.Tx, who policy.Subject, a policy.Action
 	return row, allow(who, a, items)
 }
 
+// draftNamed finds the release that was never published and is to have a name, among those that a reader sees. Several may want one name: then
+// archive.ErrConflict.
+func draftNamed(ctx context.Context, tx *store.Tx, scope archive.Scope, slug string) (found store.Release, err error) {
+	rows, err := tx.Releases(ctx, scope)
+	if err != nil {
+		return found, err
+	}
+	for _, row := range rows {
+		if row.Number > 0 {
+			continue
+		}
+		v, err := tx.ReleaseVersion(ctx, row.ID, row.Head)
+		if err != nil {
+			return found, err
+		}
+		d, err := readDraft(v.Body, v.SHA256)
+		switch {
+		case err != nil:
+			return found, fmt.Errorf("release %s: %w", row.ID, err)
+		case d.Slug != slug:
+		case found.ID != "":
+			return found, archive.Explain(fmt.Errorf("%w: several drafts have this name", archive.ErrConflict), "Several drafts have this name. Give the identifier of one.", "")
+		default:
+			found = row
+		}
+	}
+	if found.ID == "" {
+		err = archive.ErrNotFound
+	}
+	return found, err
+}
+
 // collect gathers what the database knows. It is cheap, and runs again in the transaction that signs or publishes.
 func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject, row store.Release, p purpose) (*facts, error) {
 	f := &facts{purpose: p, now: s.now(), who: who, row: row}
@@ -105,6 +140,9 @@ func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject,
 	f.version = f.versions[row.Head-1]
 	if f.draft, err = readDraft(f.version.Body, f.version.SHA256); err != nil {
 		return nil, fmt.Errorf("release %s: %w", row.ID, err)
+	}
+	if row.Number == 0 {
+		f.row.Slug = f.draft.Slug // it has none in the database before it is out
 	}
 	if f.acts, err = tx.ReleaseActs(ctx, row.ID); err != nil {
 		return nil, err
@@ -143,17 +181,13 @@ func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject,
 			f.previous = append(f.previous, bundle.Correction{Date: o.At.Format(time.DateOnly), Release: o.Number, Text: d.Correction})
 		}
 	}
-	f.plan, err = s.o.Plans.PlanFacts(ctx, tx, f.draft.Plan, f.version.PlanVersion)
-	if errors.Is(err, archive.ErrNotFound) {
-		f.noPlan, err = true, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("facts of plan %s: %w", f.draft.Plan, err)
-	}
-	if f.items, err = itemsOf(ctx, tx, f.plan.Plan.Sources); err != nil {
+	if err := s.ofPlan(ctx, tx, f); err != nil {
 		return nil, err
 	}
 	if p != toList {
+		if f.taken, err = tx.SlugTaken(ctx, row.ID, f.draft.Slug); err != nil {
+			return nil, err
+		}
 		if err := s.evidence(ctx, tx, f); err != nil {
 			return nil, err
 		}
@@ -161,28 +195,104 @@ func (s *Service) collect(ctx context.Context, tx *store.Tx, who policy.Subject,
 	f.agreed = f.digest()
 	for i := range f.acts {
 		if a := &f.acts[i]; a.Act == store.ReleaseSigned && a.Version == row.Head && [32]byte(a.Digest) == f.agreed {
-			f.signed = a
+			f.signed = (*signature)(a)
 		}
 	}
 	return f, nil
 }
 
+// ofPlan asks about the plan of a version and its items.
+func (s *Service) ofPlan(ctx context.Context, tx *store.Tx, f *facts) (err error) {
+	f.plan, err = s.o.Plans.PlanFacts(ctx, tx, f.draft.Plan, f.version.PlanVersion)
+	if errors.Is(err, archive.ErrNotFound) {
+		f.noPlan, err = true, nil
+	}
+	if err != nil {
+		return fmt.Errorf("facts of plan %s: %w", f.draft.Plan, err)
+	}
+	f.items, err = itemsOf(ctx, tx, f.plan.Plan.Sources)
+	return err
+}
+
+// ConcernErased is the concern about what is out although an item that it shows was erased; the others are codes of gates.
+const ConcernErased = "erased"
+
+// concerns says why something that is out would not be let out today: for each publication that stands, whatever is being written now. Erased
+// items about which somebody decided to keep the release are none.
+func (s *Service) concerns(ctx context.Context, tx *store.Tx, f *facts) ([]string, error) {
+	var out []string
+	add := func(code string) {
+		if !slices.Contains(out, code) {
+			out = append(out, code)
+		}
+	}
+	erased, err := tx.ReleaseErased(ctx, f.row.ID, true)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := tx.ReleaseKeeps(ctx, f.row.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(erased) > 0 {
+		add(ConcernErased)
+	}
+	asked := map[int]bool{}
+	for _, o := range f.out {
+		if o.Tombstone != nil || asked[o.Version] {
+			continue
+		}
+		asked[o.Version] = true
+		g := &facts{purpose: toShow, now: f.now, row: f.row, version: f.versions[o.Version-1]}
+		if g.draft, err = readDraft(g.version.Body, g.version.SHA256); err != nil {
+			return nil, fmt.Errorf("release %s: %w", f.row.ID, err)
+		}
+		if err := s.ofPlan(ctx, tx, g); err != nil {
+			return nil, err
+		}
+		if g.noPlan && len(kept) == 0 {
+			add(ConcernErased)
+		}
+		if err := s.said(ctx, tx, g); err != nil {
+			return nil, err
+		}
+		for _, x := range []gate{{GateConsent, gateConsent}, {GatePeople, gatePeople}, {GateClaims, gateClaims}} {
+			if x.ask(g).State == Blocked {
+				add(x.code)
+			}
+		}
+	}
+	return out, nil
+}
+
 // evidence asks about provenance, people and consents.
 func (s *Service) evidence(ctx context.Context, tx *store.Tx, f *facts) error {
-	var ids []string
-	for _, it := range f.items {
-		ids = append(ids, it.ID)
-	}
 	var err error
-	if f.found, err = s.o.Traces.Traces(ctx, tx, ids); err != nil {
+	if f.found, err = s.o.Traces.Traces(ctx, tx, idsOf(f.items)); err != nil {
 		return fmt.Errorf("look for traces: %w", err)
 	}
+	texts, at := f.draft.texts()
+	for i := range workers(texts, f.found.Agents) {
+		f.workers = append(f.workers, at[i])
+	}
+	return s.said(ctx, tx, f)
+}
+
+// said asks who is named and who agreed.
+func (s *Service) said(ctx context.Context, tx *store.Tx, f *facts) (err error) {
 	var texts []string
 	texts, f.at = f.draft.texts()
-	if f.named, err = s.people(ctx, tx, texts, f.purpose != toShow); err != nil {
+	if f.named, err = s.people(ctx, tx, texts, f.purpose == toSign || f.purpose == toPublish); err != nil {
 		return fmt.Errorf("look for people: %w", err)
 	}
-	return s.consents(ctx, tx, f, ids)
+	return s.consents(ctx, tx, f, idsOf(f.items))
+}
+
+func idsOf(items []archive.Item) (out []string) {
+	for _, it := range items {
+		out = append(out, it.ID)
+	}
+	return out
 }
 
 func (s *Service) consents(ctx context.Context, tx *store.Tx, f *facts, items []string) (err error) {
@@ -193,7 +303,9 @@ func (s *Service) consents(ctx context.Context, tx *store.Tx, f *facts, items []
 	slices.Sort(claims)
 	claims = slices.Compact(claims)
 	for _, n := range f.named {
-		people = append(people, n.Entity)
+		if !n.Maybe {
+			people = append(people, n.Entity)
+		}
 	}
 	slices.Sort(people)
 	people = slices.Compact(people)
@@ -439,17 +551,24 @@ func (s *Service) weigh(ctx context.Context, f *facts) error {
 			return err
 		}
 		origin = l.Origin
-		clips, err = tx.OutClips(ctx)
+		clips, err = tx.OutClips(ctx, f.row.ID)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	// Its own earlier clips give way to this one. Whoever decides counts again, see again.
+	w.at, w.out = f.now, clips
+	clips = append(slices.Clone(clips), r.Clip)
+	var proved [][32]byte
 	for _, x := range []struct {
 		get  func() ([]byte, error)
 		into *[]byte
 	}{
-		{func() ([]byte, error) { return s.o.Proofs.Clip(ctx, f.who, r.Clip) }, &w.proof},
+		{func() (raw []byte, err error) {
+			raw, proved, err = s.o.Proofs.Clip(ctx, f.who, r.Clip)
+			return raw, err
+		}, &w.proof},
 		{func() ([]byte, error) { return s.o.Proofs.Scope(ctx, f.who, r.Scope) }, &w.scope},
 	} {
 		raw, err := x.get()
@@ -467,8 +586,10 @@ func (s *Service) weigh(ctx context.Context, f *facts) error {
 			*x.into = raw
 		}
 	}
-	if r.Clip != "" && !slices.Contains(clips, r.Clip) {
-		clips = append(clips, r.Clip)
+	for _, x := range r.all() {
+		if !slices.Contains(proved, x.r.SHA256) {
+			w.unstated = append(w.unstated, x.name)
+		}
 	}
 	if share, err := s.o.Proofs.Share(ctx, f.who, r.Scope, clips); err == nil {
 		w.share = &share
@@ -558,7 +679,11 @@ func (s *Service) read(ctx context.Context, f *facts, files []file) error {
 		}
 		in, err := x.open()
 		if err != nil {
-			continue // inspect has said so
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			w.missing = append(w.missing, x.name)
+			continue
 		}
 		kinds, err := search(in, media)
 		_ = in.Close() // only read

@@ -12,7 +12,7 @@ type Words = bundle.Words
 
 // Draft is everything about a release that people write. A version of a release is one draft, kept as it was.
 type Draft struct {
-	Slug        string     `json:"slug"` // in addresses; lower-case letters, digits and hyphens; fixed once the release was published
+	Slug        string     `json:"slug"` // in addresses; lower-case letters, digits and hyphens; wanted until the release is published, fixed then
 	Plan        string     `json:"plan"` // redaction plan whose rendering is shown
 	PlanVersion int        `json:"plan_version"`
 	Languages   []string   `json:"languages"` // in the order to offer them
@@ -132,6 +132,7 @@ const (
 	ActPublished = "published"
 	ActCorrect   = "correct" // a correction was begun
 	ActWithdrawn = "withdrawn"
+	ActKept      = "kept" // it stays out although an item was erased
 )
 
 // Act is one act on a release.
@@ -156,6 +157,8 @@ type Publication struct {
 	WithdrawnAt time.Time
 	WithdrawnBy string
 	Placed      bool // the folder holds what it should
+
+	release string
 }
 
 // View is a release with all that whoever may see it sees.
@@ -165,8 +168,10 @@ type View struct {
 	Versions     []Version // all, oldest first, without drafts
 	Acts         []Act     // oldest first
 	Publications []Publication
-	// Concern is set while something is out that would not pass the gates now, as after a consent was withdrawn: see Checklist.
-	Concern bool
+	// Concern is set while something is out that would not pass the gates now, as after a consent was withdrawn, whatever is being written;
+	// Concerns says why: ConcernErased, or codes of gates.
+	Concern  bool
+	Concerns []string
 }
 
 // Gate is one line of the checklist.

@@ -26,8 +26,6 @@ func TestFromDraftToTombstone(t *testing.T) {
 		if v.State != StateDraft || v.Head != 1 || v.PlanVersion != 3 || !slices.Equal(v.Authors, []string{ann.Agent}) {
 			t.Errorf("begun as %+v", v.Release)
 		}
-		_, err = s.Create(ctx, ann, d)
-		is(t, "the same slug", err, archive.ErrExists)
 
 		// Versions.
 		d.Title["en"] = "  Blows in the exercise yard "
@@ -185,6 +183,9 @@ func TestFromDraftToTombstone(t *testing.T) {
 			t.Errorf("replaced without a word: %v", got)
 		}
 
+		_, err = s.Correct(ctx, ann, v.ID, all("Another.", "Другое.", "Інше."))
+		is(t, "a correction while another is being written", err, archive.ErrConflict)
+
 		// Another clip: the media of the earlier ones go, and their texts with them.
 		r.plans[3] = r.facts
 		r.facts.Version, r.facts.Head = 4, 4
@@ -195,10 +196,7 @@ func TestFromDraftToTombstone(t *testing.T) {
 			fresh.Files[0] = r.rendition(tx, bytes.Repeat([]byte("another "), 4000), 720, 1280)
 		})
 		r.facts.Rendered = &fresh
-		c, err = s.Correct(ctx, ann, v.ID, all("A face could be seen.", "Было видно лицо.", "Було видно обличчя."))
-		r.must(err)
-		d = c.Draft
-		d.PlanVersion = 4
+		d.Correction, d.Replace, d.PlanVersion = all("A face could be seen.", "Было видно лицо.", "Було видно обличчя."), false, 4
 		c, err = s.Save(ctx, ann, v.ID, c.Number, d, "")
 		r.must(err)
 		r.must(s.Sign(ctx, bob, v.ID, c.Number))
@@ -239,6 +237,143 @@ func TestFromDraftToTombstone(t *testing.T) {
 			t.Errorf("list %+v, %v", list, err)
 		}
 	})
+}
+
+// Who drafts learns nothing from a name: drafts may want one name, and the first that is published has it.
+func TestDraftsMayWantOneName(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		s := r.room()
+		secret, err := s.Create(ctx, ann, r.draft())
+		r.must(err)
+		other, err := s.Create(ctx, ann, r.draft())
+		r.must(err)
+		if other.Slug != "yard-2020" || secret.Slug != "yard-2020" {
+			t.Errorf("named %q and %q", secret.Slug, other.Slug)
+		}
+		_, err = s.Release(ctx, ann, "yard-2020")
+		is(t, "two drafts of one name", err, archive.ErrConflict)
+		d := r.draft()
+		d.Slug = "third"
+		third, err := s.Create(ctx, ann, d)
+		r.must(err)
+		if x, err := s.Release(ctx, ann, "third"); err != nil || x.ID != third.ID {
+			t.Errorf("by the name that it wants: %v, %v", x.ID, err)
+		}
+		// Nor does somebody who may see nothing of it.
+		_, err = s.Release(ctx, policy.Subject{Agent: bob.Agent, Role: archive.RolePublisher, Scope: archive.Scope{Accessions: []string{"ac_1"}, MaxDifficulty: -1}}, "third")
+		is(t, "by name, unseen", err, archive.ErrNotFound)
+		list, err := s.Checklist(ctx, ann, other.ID)
+		r.must(err)
+		if slices.ContainsFunc(list, func(g Gate) bool { return g.Reason == "taken" }) {
+			t.Error("a draft has taken the name")
+		}
+		r.must(s.Sign(ctx, bob, secret.ID, 1))
+		r.must(s.Sign(ctx, bob, other.ID, 1))
+		_, err = s.Publish(ctx, ann, other.ID)
+		r.must(err)
+		if x, err := s.Release(ctx, ann, "yard-2020"); err != nil || x.ID != other.ID || x.Slug != "yard-2020" {
+			t.Errorf("by its name: %+v, %v", x.Release, err)
+		}
+		_, err = s.Publish(ctx, ann, secret.ID)
+		if got := closedBy(t, err); !slices.Equal(got, []string{"form.taken"}) {
+			t.Errorf("two releases of one name: %v", got)
+		}
+		// Also if somebody else was faster by a moment.
+		s.without = GateForm
+		_, err = s.Publish(ctx, ann, secret.ID)
+		if got := closedBy(t, err); !slices.Equal(got, []string{"form.taken"}) {
+			t.Errorf("two releases of one name: %v", got)
+		}
+	})
+}
+
+// Something that may name somebody protected is looked at by who signs, and counted; what comes later is looked at again.
+func TestDoubtfulNamesAreLookedAt(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		s := r.room()
+		r.sealed = map[string]string{"kn_1": "Сергей Осечкин"}
+		d := r.draft()
+		d.Summary = all("x", "Сергей видел это.", "x")
+		d.Credit = all("Serhiy", "x", "x")
+		v, err := s.Create(ctx, ann, d)
+		r.must(err)
+		if list, err := s.Checklist(ctx, ann, v.ID); err != nil || slices.ContainsFunc(list, func(g Gate) bool { return g.Code == GatePeople && g.State != OK }) {
+			t.Errorf("who writes learns it: %+v, %v", list, err)
+		}
+		for n, want := range []string{"people.not-looked-at", "people.not-looked-at"} {
+			err := s.SignHavingRead(ctx, bob, v.ID, 1, n)
+			if got := closedBy(t, err); !slices.Equal(got, []string{want}) {
+				t.Errorf("having looked at %d: %v", n, got)
+			}
+			var x *Refused
+			if errors.As(err, &x); !slices.Equal(x.Gates[0].At, []string{"summary.ru", "credit.en"}) && !slices.Equal(x.Gates[0].At, []string{"credit.en", "summary.ru"}) {
+				t.Errorf("places %v", x.Gates[0].At)
+			}
+		}
+		if n := len(r.tried(v.ID)); n != 2 {
+			t.Errorf("%d refusals are recorded", n)
+		}
+		r.must(s.SignHavingRead(ctx, bob, v.ID, 1, 2))
+		if x, err := s.Release(ctx, ann, v.ID); err != nil || x.SignedBy != bob.Agent || x.Acts[0].Note != "" {
+			t.Errorf("%+v, %v", x.Acts, err)
+		}
+		// Meanwhile another person is protected whose name it may be.
+		r.sealed["kn_2"] = "Тарас Удар"
+		_, err = s.Publish(ctx, ann, v.ID)
+		if got := closedBy(t, err); !slices.Equal(got, []string{"people.not-looked-at"}) {
+			t.Errorf("published: %v", got)
+		}
+		if n := len(r.tried(v.ID)); n != 3 {
+			t.Errorf("%d refusals are recorded", n)
+		}
+		delete(r.sealed, "kn_2")
+		_, err = s.Publish(ctx, ann, v.ID)
+		r.must(err)
+		for _, e := range r.exports {
+			if slices.ContainsFunc(e.Entries, func(x store.ExportEntry) bool { return x.Kind == store.EntryEntity }) {
+				t.Errorf("somebody who may not be named at all is in the ledger: %+v", e.Entries)
+			}
+		}
+		// What is surely a name is not helped by looking.
+		d.Slug, d.Summary = "two", all("x", "Рассказал Осечкин", "x")
+		w, err := s.Create(ctx, ann, d)
+		r.must(err)
+		if got := closedBy(t, s.SignHavingRead(ctx, bob, w.ID, 1, 99)); !slices.Equal(got, []string{"people.protected"}) {
+			t.Errorf("signed: %v", got)
+		}
+	})
+}
+
+// tried gives the recorded refusals because of whom a text names.
+func (r *rig) tried(id string) (out []store.Opening) {
+	for _, o := range r.events(id) {
+		if bytes.Contains(o.Event, []byte("refused")) && bytes.Contains(o.Event, []byte(`"gate":"people"`)) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// While a correction is being written, what is out still lights up for what is wrong with it.
+func TestConcernIsAboutWhatIsOut(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Open(t, store.SQLite))
+	s := r.room()
+	v := r.signed(func(d *Draft) { d.Credit = all("Taras Bulba", "x", "x") })
+	_, err := s.Publish(ctx, ann, v.ID)
+	r.must(err)
+	r.persons = []Person{{Entity: "kn_1", Protected: true, Names: []string{"Тарас Бульба"}}}
+	c, err := s.Correct(ctx, ann, v.ID, all("a", "b", "c"))
+	r.must(err)
+	d := c.Draft
+	d.Credit = all("y", "y", "y")
+	_, err = s.Save(ctx, ann, v.ID, c.Number, d, "")
+	r.must(err)
+	if x, err := s.Release(ctx, ann, v.ID); err != nil || !slices.Equal(x.Concerns, []string{GatePeople}) || !x.Concern {
+		t.Errorf("%v, %v", x.Concerns, err)
+	}
 }
 
 func is(t testing.TB, what string, err, want error) {

@@ -75,20 +75,21 @@ type rig struct {
 	item     archive.Item
 	original []byte
 
-	facts   PlanFacts
-	plans   map[int]PlanFacts // by version, over facts
-	found   Found
-	persons []Person
-	sealed  map[string]string // entity to name
-	refused refused
-	proof   []byte
-	pending bool
-	share   bundle.Share
-	problem string // of the structure of rendered files
-	exports []store.Export
-	agents  map[string]bool // who may not act any more
-	without string
-	noPlan  bool // an item of it was erased
+	facts    PlanFacts
+	plans    map[int]PlanFacts // by version, over facts
+	found    Found
+	persons  []Person
+	sealed   map[string]string // entity to name
+	refused  refused
+	proof    []byte
+	pending  bool
+	share    bundle.Share
+	problem  string // of the structure of rendered files
+	exports  []store.Export
+	agents   map[string]bool // who may not act any more
+	without  string
+	noPlan   bool   // an item of it was erased
+	unstated string // a file that the proof does not speak of
 }
 
 func (r *rig) PlanFacts(_ context.Context, _ *store.Tx, id string, version int) (PlanFacts, error) {
@@ -101,11 +102,23 @@ func (r *rig) PlanFacts(_ context.Context, _ *store.Tx, id string, version int) 
 	}
 	return f, nil
 }
-func (r *rig) Clip(context.Context, policy.Subject, string) ([]byte, error) {
+func (r *rig) Clip(context.Context, policy.Subject, string) (raw []byte, files [][32]byte, err error) {
 	if r.pending {
-		return nil, ErrWaiting
+		return nil, nil, ErrWaiting
 	}
-	return r.proof, nil
+	for _, x := range append(r.facts.Rendered.all(), r.plans[3].rendered()...) {
+		if x.name != r.unstated {
+			files = append(files, x.r.SHA256)
+		}
+	}
+	return r.proof, files, nil
+}
+
+func (f PlanFacts) rendered() []namedRendition {
+	if f.Rendered == nil {
+		return nil
+	}
+	return f.Rendered.all()
 }
 func (r *rig) Scope(context.Context, policy.Subject, string) ([]byte, error) {
 	return []byte("scope"), nil

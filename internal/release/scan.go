@@ -97,7 +97,7 @@ func wordByte(c byte) bool {
 	return c >= 0x80 || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '_'
 }
 
-// found says whether b holds the needle. edges says that b is the whole file.
+// found says whether b holds the needle; folded is b with small letters.
 func (n needle) found(b, folded []byte) bool {
 	in, want := b, n.bytes
 	if n.fold {
@@ -329,5 +329,5 @@ func pngProblem(b []byte) string {
 	return "no end"
 }
 
-// checkOriginal says whether what was read is the item.
+// is says whether what was read is the item.
 func (o original) is(it archive.Item) bool { return bytes.Equal(o.sha256[:], it.SHA256) }

@@ -72,11 +72,11 @@ type Plans interface {
 
 // Proofs writes proof bundles.
 type Proofs interface {
-	// Clip gives the bundle of a clip; ErrWaiting while its statement is in no checkpoint.
-	Clip(ctx context.Context, who policy.Subject, clip string) ([]byte, error)
+	// Clip gives the bundle of a clip, and the digests of all files that it proves; ErrWaiting while its statement is in no checkpoint.
+	Clip(ctx context.Context, who policy.Subject, clip string) (raw []byte, files [][32]byte, err error)
 	// Scope gives the bundle of a scope statement; ErrWaiting.
 	Scope(ctx context.Context, who policy.Subject, scope string) ([]byte, error)
-	// Share counts what clips have shown of a scope.
+	// Share counts what clips have shown of a scope. Those that count against another one are left out.
 	Share(ctx context.Context, who policy.Subject, scope string, clips []string) (bundle.Share, error)
 	// NextTick is when the log takes statements in next; zero: not known.
 	NextTick(ctx context.Context) time.Time

@@ -30,10 +30,10 @@ func (s *Service) Settle(ctx context.Context) error {
 	for _, row := range due {
 		who, werr := s.o.Subject(ctx, row.DueBy)
 		if werr == nil {
-			_, werr = s.Publish(ctx, who, row.ID)
+			_, werr = s.letOut(ctx, who, row.ID, true)
 		}
 		if refused := (*Refused)(nil); errors.As(werr, &refused) {
-			// It stays due: gates may open, and the desk shows what blocks.
+			// It stays due: gates may open, and the desk shows what blocks, but for names that are sealed.
 			s.o.Logger.WarnContext(ctx, "a release that is due is held up", slog.String("release", row.ID), slog.Any("error", refused))
 			continue
 		}
@@ -116,6 +116,13 @@ func (s *Service) bring(ctx context.Context, p store.ReleasePublication) error {
 	doc, err := bundle.Parse(raw)
 	if err != nil {
 		return fmt.Errorf("read release.json: %w", archive.ErrIntegrity)
+	}
+	if err := s.o.DB.Read(ctx, func(tx *store.Tx) error {
+		whole, err := tx.ReleasePublication(ctx, p.Release, p.Number)
+		p.Proof, p.Scope = whole.Proof, whole.Scope
+		return err
+	}); err != nil {
+		return err
 	}
 	var files []file
 	if p.Tombstone != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"zapis/internal/archive"
@@ -12,7 +13,7 @@ import (
 // Release is the row of a release.
 type Release struct {
 	ID        string
-	Slug      string // unique
+	Slug      string // unique; ID until it was first published
 	Head      int    // newest version
 	Number    int    // newest publication; 0: none
 	Withdrawn bool
@@ -129,9 +130,9 @@ func (tx *Tx) addReleaseVersion(ctx context.Context, v ReleaseVersion, items []s
 
 // AddReleaseVersion adds the next version of a release; archive.ErrConflict if it is not the next one. What was to be published by itself is
 // not any more.
-func (tx *Tx) AddReleaseVersion(ctx context.Context, slug string, v ReleaseVersion, items []string) error {
-	n, err := tx.exec(ctx, `UPDATE release SET head = $1, slug = $2, due_at = NULL, due_by = NULL, changed_at = $3 WHERE id = $4 AND head = $5 AND withdrawn = 0`,
-		v.Version, slug, us(v.At), v.Release, v.Version-1)
+func (tx *Tx) AddReleaseVersion(ctx context.Context, v ReleaseVersion, items []string) error {
+	n, err := tx.exec(ctx, `UPDATE release SET head = $1, due_at = NULL, due_by = NULL, changed_at = $2 WHERE id = $3 AND head = $4 AND withdrawn = 0`,
+		v.Version, us(v.At), v.Release, v.Version-1)
 	if err == nil && n == 0 {
 		err = tx.fail(archive.ErrConflict)
 	}
@@ -139,6 +140,30 @@ func (tx *Tx) AddReleaseVersion(ctx context.Context, slug string, v ReleaseVersi
 		return fmt.Errorf("add version %d of %s: %w", v.Version, v.Release, err)
 	}
 	return tx.addReleaseVersion(ctx, v, items)
+}
+
+// SlugTaken says whether another release that was ever published has a name. What was not published has none that others could run into: else
+// whoever chose one would learn what they may not see.
+func (tx *Tx) SlugTaken(ctx context.Context, id, slug string) (bool, error) {
+	n, err := one(ctx, tx, value[int64], `SELECT COUNT(*) FROM release WHERE slug = $1 AND id <> $2 AND number > 0`, slug, id)
+	return n > 0, err
+}
+
+// NameRelease gives a release that is about to be published its name; archive.ErrExists if another one that was published has it.
+func (tx *Tx) NameRelease(ctx context.Context, id, slug string) error {
+	// Rows of earlier versions of the program had their names as drafts.
+	_, err := tx.exec(ctx, `UPDATE release SET slug = id WHERE slug = $1 AND id <> $2 AND number = 0`, slug, id)
+	var n int64
+	if err == nil {
+		n, err = tx.exec(ctx, `UPDATE release SET slug = $1 WHERE id = $2 AND number = 0`, slug, id)
+	}
+	if err == nil && n == 0 {
+		err = archive.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("name release %s: %w", id, err)
+	}
+	return nil
 }
 
 // Release gives a release by identifier or slug that a reader sees; archive.ErrNotFound.
@@ -313,14 +338,20 @@ func (tx *Tx) WithdrawRelease(ctx context.Context, id string, when time.Time) er
 	return nil
 }
 
-// ReleasePublications gives what went out of a release, oldest first.
+// ReleasePublications gives what went out of a release, oldest first, without the proofs, which may be large.
 func (tx *Tx) ReleasePublications(ctx context.Context, id string) ([]ReleasePublication, error) {
-	return all(ctx, tx, scanReleasePublication, `SELECT `+releasePublicationColumns+` FROM release_publication WHERE release_id = $1 ORDER BY number`, id)
+	return all(ctx, tx, scanReleasePublication, `SELECT `+strings.Replace(releasePublicationColumns, "proof, scope", "NULL, NULL", 1)+` FROM release_publication WHERE release_id = $1 ORDER BY number`, id)
 }
 
-// UnplacedPublications gives the publications that the folder of releases does not hold as it should, oldest first.
+// UnplacedPublications gives the publications that the folder of releases does not hold as it should, oldest first, without the proofs.
 func (tx *Tx) UnplacedPublications(ctx context.Context) ([]ReleasePublication, error) {
-	return all(ctx, tx, scanReleasePublication, `SELECT `+releasePublicationColumns+` FROM release_publication WHERE placed_at IS NULL ORDER BY at, release_id, number`)
+	return all(ctx, tx, scanReleasePublication, `SELECT `+strings.Replace(releasePublicationColumns, "proof, scope", "NULL, NULL", 1)+
+		` FROM release_publication WHERE placed_at IS NULL ORDER BY at, release_id, number`)
+}
+
+// ReleasePublication gives one publication with its proofs; archive.ErrNotFound.
+func (tx *Tx) ReleasePublication(ctx context.Context, id string, number int) (ReleasePublication, error) {
+	return one(ctx, tx, scanReleasePublication, `SELECT `+releasePublicationColumns+` FROM release_publication WHERE release_id = $1 AND number = $2`, id, number)
 }
 
 // PlacedPublication says that the folder holds a publication, with its tombstone if it was withdrawn by then; archive.ErrConflict if it was
@@ -339,9 +370,9 @@ func (tx *Tx) PlacedPublication(ctx context.Context, id string, number int, buri
 	return nil
 }
 
-// OutClips gives the clips of all publications that are out and were not withdrawn.
-func (tx *Tx) OutClips(ctx context.Context) ([]string, error) {
-	return all(ctx, tx, value[string], `SELECT DISTINCT clip_id FROM release_publication WHERE tombstone IS NULL ORDER BY clip_id`)
+// OutClips gives the clips of all publications that are out and were not withdrawn, but for those of one release.
+func (tx *Tx) OutClips(ctx context.Context, except string) ([]string, error) {
+	return all(ctx, tx, value[string], `SELECT DISTINCT clip_id FROM release_publication WHERE tombstone IS NULL AND release_id <> $1 ORDER BY clip_id`, except)
 }
 
 // Identities gives all sealed records, for a machine that decides what may leave the archive, and never for showing.
@@ -350,4 +381,49 @@ func (tx *Tx) Identities(ctx context.Context) ([]Identity, error) {
 		err = s.Scan(&i.Entity, &i.Sealed, &i.Version, at{&i.ChangedAt}, &i.ChangedBy)
 		return i, err
 	}, `SELECT entity_id, sealed, version, changed_at, changed_by FROM identity ORDER BY entity_id`)
+}
+
+// showing is what a publication that is out shows: every source of the plan's version that was rendered for it.
+const showing = ` FROM release_publication p JOIN release_version v ON v.release_id = p.release_id AND v.version = p.version
+	JOIN plan_source s ON s.plan_id = v.plan_id AND s.version = v.plan_version`
+
+// ReleasesResting gives the releases of which something is out that shows an item, whoever may see them, by identifier.
+func (tx *Tx) ReleasesResting(ctx context.Context, item string) ([]Release, error) {
+	return all(ctx, tx, scanRelease, `SELECT `+releaseColumns+` FROM release WHERE release.id IN (SELECT p.release_id`+showing+
+		` WHERE p.tombstone IS NULL AND s.item_id = $1) ORDER BY release.id`, item)
+}
+
+// ReleaseErased gives the items that something which is out of a release shows, and that were erased or that two people agreed to erase. With
+// undecided those for which nobody decided to keep the release.
+func (tx *Tx) ReleaseErased(ctx context.Context, id string, undecided bool) ([]string, error) {
+	var p part
+	p.add(`SELECT DISTINCT i.id`+showing+` JOIN item i ON i.id = s.item_id WHERE p.release_id = ? AND p.tombstone IS NULL
+		AND (i.state = 'erased' OR EXISTS (SELECT 1 FROM erasure e WHERE e.item_id = i.id AND e.state = 'approved'))`, id)
+	p.addIf(undecided, ` AND NOT EXISTS (SELECT 1 FROM release_keep k WHERE k.release_id = p.release_id AND k.item_id = i.id)`)
+	p.add(` ORDER BY i.id`)
+	return all(ctx, tx, value[string], p.text.String(), p.args...)
+}
+
+// ReleaseKeep says that a release stays out although an item that it shows was erased. ID is that of the custody event.
+type ReleaseKeep struct {
+	ID, Release, Item string
+	Why               string
+	At                time.Time
+	Agent             string
+}
+
+// AddReleaseKeep adds a decision; archive.ErrExists if there is one about this item.
+func (tx *Tx) AddReleaseKeep(ctx context.Context, k ReleaseKeep) error {
+	if err := tx.insert(ctx, "release_keep", `id, release_id, item_id, why, at, agent`, [][]any{{k.ID, k.Release, k.Item, k.Why, k.At.UnixMicro(), k.Agent}}); err != nil {
+		return fmt.Errorf("keep release %s: %w", k.Release, err)
+	}
+	return nil
+}
+
+// ReleaseKeeps gives the decisions to keep a release, oldest first.
+func (tx *Tx) ReleaseKeeps(ctx context.Context, id string) ([]ReleaseKeep, error) {
+	return all(ctx, tx, func(s scanner) (k ReleaseKeep, err error) {
+		err = s.Scan(&k.ID, &k.Release, &k.Item, &k.Why, at{&k.At}, &k.Agent)
+		return k, err
+	}, `SELECT id, release_id, item_id, why, at, agent FROM release_keep WHERE release_id = $1 ORDER BY at, id`, id)
 }

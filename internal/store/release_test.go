@@ -58,7 +58,7 @@ func TestReleases(t *testing.T) {
 				t.Errorf("due before its time: %+v, %v", due, err)
 			}
 			must(t, tx.LockRelease(ctx, r.ID))
-			must(t, tx.AddReleaseVersion(ctx, "yard-2", second, []string{hard.ID}))
+			must(t, tx.AddReleaseVersion(ctx, second, []string{hard.ID}))
 			if due, err := tx.DueReleases(ctx, noon); err != nil || len(due) != 0 {
 				t.Errorf("a newer version is due: %+v, %v", due, err)
 			}
@@ -85,7 +85,7 @@ func TestReleases(t *testing.T) {
 					t.Errorf("%s lists %v, %v", name, list, err)
 				}
 			}
-			if list, err := tx.Releases(ctx, archive.Scope{Accessions: []string{acc.ID}, MaxDifficulty: 3}); err != nil || len(list) != 1 || list[0].Slug != "yard-2" || list[0].Head != 2 {
+			if list, err := tx.Releases(ctx, archive.Scope{Accessions: []string{acc.ID}, MaxDifficulty: 3}); err != nil || len(list) != 1 || list[0].Slug != "yard" || list[0].Head != 2 {
 				t.Errorf("list %+v, %v", list, err)
 			}
 			// One item that is held apart hides the release from who may not see that.
@@ -96,14 +96,22 @@ func TestReleases(t *testing.T) {
 			must(t, tx.AddReleaseAct(ctx, signed(r, 2, "ag_3")))
 			p := publication(r, 1, 2, "ag_3")
 			must(t, tx.AddReleasePublication(ctx, p))
-			if list, err := tx.ReleasePublications(ctx, r.ID); err != nil || len(list) != 1 || fmt.Sprint(list[0]) != fmt.Sprint(p) {
-				t.Errorf("publications\n%+v\n%+v, %v", list, p, err)
+			if list, err := tx.ReleasePublications(ctx, r.ID); err != nil || len(list) != 1 || list[0].Proof != nil || list[0].Scope != nil || string(list[0].Document) != "{}" {
+				t.Errorf("publications %+v, %v", list, err)
+			}
+			if got, err := tx.ReleasePublication(ctx, r.ID, 1); err != nil || fmt.Sprint(got) != fmt.Sprint(p) {
+				t.Errorf("publication\n%+v\n%+v, %v", got, p, err)
+			}
+			_, err = tx.ReleasePublication(ctx, r.ID, 2)
+			is(t, "no such publication", err, archive.ErrNotFound)
+			if clips, err := tx.OutClips(ctx, r.ID); err != nil || len(clips) > 0 {
+				t.Errorf("its own clips %v, %v", clips, err)
 			}
 			if list, err := tx.UnplacedPublications(ctx); err != nil || len(list) != 1 {
 				t.Errorf("unplaced %v, %v", list, err)
 			}
 			must(t, tx.PlacedPublication(ctx, r.ID, 1, false, noon))
-			if clips, err := tx.OutClips(ctx); err != nil || !slices.Equal(clips, []string{"cl_1"}) {
+			if clips, err := tx.OutClips(ctx, ""); err != nil || !slices.Equal(clips, []string{"cl_1"}) {
 				t.Errorf("out: %v, %v", clips, err)
 			}
 			must(t, tx.WithdrawRelease(ctx, r.ID, noon))
@@ -113,7 +121,7 @@ func TestReleases(t *testing.T) {
 				t.Errorf("unplaced %+v, %v", list, err)
 			}
 			must(t, tx.PlacedPublication(ctx, r.ID, 1, true, noon))
-			if clips, err := tx.OutClips(ctx); err != nil || len(clips) != 0 {
+			if clips, err := tx.OutClips(ctx, ""); err != nil || len(clips) != 0 {
 				t.Errorf("out: %v, %v", clips, err)
 			}
 			acts, err := tx.ReleaseActs(ctx, r.ID)
@@ -133,7 +141,7 @@ func TestReleases(t *testing.T) {
 			},
 			"an earlier version was signed": func(tx *store.Tx, r store.Release) error {
 				must(t, tx.AddReleaseAct(ctx, signed(r, 1, "ag_2")))
-				must(t, tx.AddReleaseVersion(ctx, r.Slug, releaseVersion(r.ID, 2, "ag_1"), nil))
+				must(t, tx.AddReleaseVersion(ctx, releaseVersion(r.ID, 2, "ag_1"), nil))
 				return tx.AddReleasePublication(ctx, publication(r, 1, 2, "ag_2"))
 			},
 		} {
@@ -152,7 +160,7 @@ func TestReleases(t *testing.T) {
 				return tx.AddRelease(ctx, other, v, nil)
 			}, archive.ErrExists},
 			"a stale version": {func(tx *store.Tx, r store.Release) error {
-				return tx.AddReleaseVersion(ctx, r.Slug, releaseVersion(r.ID, 3, "ag_1"), nil)
+				return tx.AddReleaseVersion(ctx, releaseVersion(r.ID, 3, "ag_1"), nil)
 			}, archive.ErrConflict},
 			"withdrawn while nothing is out": {func(tx *store.Tx, r store.Release) error { return tx.WithdrawRelease(ctx, r.ID, noon) }, archive.ErrConflict},
 			"no release to hold":             {func(tx *store.Tx, _ store.Release) error { return tx.LockRelease(ctx, "re_x") }, archive.ErrNotFound},
@@ -177,7 +185,7 @@ func TestReleases(t *testing.T) {
 				must(t, tx.AddReleaseAct(ctx, signed(r, 1, "ag_2")))
 				must(t, tx.AddReleasePublication(ctx, publication(r, 1, 1, "ag_2")))
 				must(t, tx.WithdrawRelease(ctx, r.ID, noon))
-				return tx.AddReleaseVersion(ctx, r.Slug, releaseVersion(r.ID, 2, "ag_1"), nil)
+				return tx.AddReleaseVersion(ctx, releaseVersion(r.ID, 2, "ag_1"), nil)
 			}, archive.ErrConflict},
 		} {
 			inTx(t, db, func(tx *store.Tx) {
@@ -192,7 +200,7 @@ func TestReleases(t *testing.T) {
 			must(t, tx.AddRelease(ctx, r, v, nil))
 			must(t, tx.AddReleaseAct(ctx, signed(r, 1, "ag_2")))
 			must(t, tx.AddReleasePublication(ctx, publication(r, 1, 1, "ag_2")))
-			must(t, tx.AddReleaseVersion(ctx, r.Slug, releaseVersion(r.ID, 2, "ag_2"), nil))
+			must(t, tx.AddReleaseVersion(ctx, releaseVersion(r.ID, 2, "ag_2"), nil))
 			must(t, tx.AddReleaseAct(ctx, signed(r, 2, "ag_1")))
 		})
 	})
@@ -207,11 +215,14 @@ func TestReleasesKeepWhatWasWritten(t *testing.T) {
 			r, v := newRelease("s")
 			must(t, tx.AddRelease(ctx, r, v, nil))
 			must(t, tx.AddReleaseAct(ctx, signed(r, 1, "ag_2")))
+			item := addItem(t, tx, addAccession(t, tx).ID, nil)
+			must(t, tx.AddReleaseKeep(ctx, store.ReleaseKeep{ID: newID(archive.PrefixEvent), Release: r.ID, Item: item.ID, Why: "why", At: noon, Agent: "ag_1"}))
 			return tx.AddReleasePublication(ctx, publication(r, 1, 1, "ag_2"))
 		}))
 		for _, statement := range []string{
 			`DELETE FROM release_version`, `UPDATE release_version SET author = 'ag_2'`, `DELETE FROM release_act`, `UPDATE release_act SET agent = 'ag_9'`,
 			`DELETE FROM release_publication`, `UPDATE release_publication SET document = sha256`, `UPDATE release_publication SET signed_by = 'ag_9'`,
+			`DELETE FROM release_keep`, `UPDATE release_keep SET why = 'x'`,
 		} {
 			if err := try(db, statement); err == nil || !strings.Contains(err.Error(), "insert-only") {
 				t.Errorf("%s: %v", statement, err)
@@ -224,5 +235,91 @@ func TestReleasesKeepWhatWasWritten(t *testing.T) {
 				t.Errorf("went through: %s", statement)
 			}
 		}
+	})
+}
+
+// A name belongs to what was published: drafts do not stand in each other's way.
+func TestReleaseNames(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		inTx(t, db, func(tx *store.Tx) {
+			old, v := newRelease("yard") // as earlier versions of the program kept drafts
+			must(t, tx.AddRelease(ctx, old, v, nil))
+			r, v := newRelease("")
+			r.Slug = r.ID
+			must(t, tx.AddRelease(ctx, r, v, nil))
+			if taken, err := tx.SlugTaken(ctx, r.ID, "yard"); err != nil || taken {
+				t.Errorf("a draft has the name: %v, %v", taken, err)
+			}
+			must(t, tx.NameRelease(ctx, r.ID, "yard"))
+			if got, err := tx.Release(ctx, all, "yard"); err != nil || got.ID != r.ID {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if got, err := tx.Release(ctx, all, old.ID); err != nil || got.Slug != old.ID {
+				t.Errorf("%+v, %v", got, err)
+			}
+			must(t, tx.AddReleaseAct(ctx, signed(r, 1, "ag_2")))
+			must(t, tx.AddReleasePublication(ctx, publication(r, 1, 1, "ag_2")))
+			for id, want := range map[string]bool{old.ID: true, r.ID: false} {
+				if taken, err := tx.SlugTaken(ctx, id, "yard"); err != nil || taken != want {
+					t.Errorf("taken for %s: %v, %v", id, taken, err)
+				}
+			}
+			is(t, "named once it is out", tx.NameRelease(ctx, r.ID, "other"), archive.ErrNotFound)
+			is(t, "a name that is taken", tx.NameRelease(ctx, old.ID, "yard"), archive.ErrExists)
+		})
+	})
+}
+
+// What is out of an item is found, and an erasure of the item with it, until it is withdrawn or somebody decided.
+func TestReleasesThatRestOnAnItem(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		inTx(t, db, func(tx *store.Tx) {
+			acc := addAccession(t, tx)
+			shown, other := addItem(t, tx, acc.ID, nil), addItem(t, tx, acc.ID, nil)
+			pl := addPlan(t, tx, shown.ID)
+			r, v := newRelease("yard")
+			v.Plan, v.PlanVersion = pl.ID, 1
+			must(t, tx.AddRelease(ctx, r, v, []string{shown.ID, other.ID}))
+			rests := func(what, item string, want ...string) {
+				t.Helper()
+				var got []string
+				list, err := tx.ReleasesResting(ctx, item)
+				for _, x := range list {
+					got = append(got, x.ID)
+				}
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s: %v, %v", what, got, err)
+				}
+			}
+			erased := func(what string, undecided bool, want ...string) {
+				t.Helper()
+				if got, err := tx.ReleaseErased(ctx, r.ID, undecided); err != nil || !slices.Equal(got, want) {
+					t.Errorf("%s: %v, %v", what, got, err)
+				}
+			}
+			rests("a draft", shown.ID)
+			must(t, tx.AddReleaseAct(ctx, signed(r, 1, "ag_2")))
+			must(t, tx.AddReleasePublication(ctx, publication(r, 1, 1, "ag_2")))
+			rests("published", shown.ID, r.ID)
+			rests("not shown by what is out", other.ID)
+			erased("nothing is erased", false)
+			e := store.Erasure{ID: newID(archive.PrefixErasure), Item: shown.ID, Reason: "asked", RequestedBy: "ag_1", RequestedAt: noon}
+			must(t, tx.AddErasure(ctx, e))
+			erased("asked for", false)
+			must(t, tx.ApproveErasure(ctx, e.ID, "ag_2", noon))
+			erased("agreed to", true, shown.ID)
+			k := store.ReleaseKeep{ID: newID(archive.PrefixEvent), Release: r.ID, Item: shown.ID, Why: "they agreed", At: noon, Agent: "ag_1"}
+			must(t, tx.AddReleaseKeep(ctx, k))
+			if got, err := tx.ReleaseKeeps(ctx, r.ID); err != nil || len(got) != 1 || got[0] != k {
+				t.Errorf("kept %+v, %v", got, err)
+			}
+			erased("decided", true)
+			erased("decided or not", false, shown.ID)
+			must(t, tx.BuryReleasePublication(ctx, r.ID, 1, []byte("tomb"), "ag_2", noon))
+			erased("withdrawn", false)
+			rests("withdrawn", shown.ID)
+		})
 	})
 }

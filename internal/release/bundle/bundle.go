@@ -337,10 +337,19 @@ func (c *checker) must(ok bool, at string, args ...any) {
 // text: valid UTF-8, NFC is not asked for, no control characters but line feeds, no marks that turn the direction or hide.
 func (c *checker) text(s string, limit int, empty bool, at string) {
 	c.must(utf8.ValidString(s) && len(s) <= limit && (empty || strings.TrimSpace(s) != "") && s == strings.TrimSpace(s), "%s", at)
+	c.must(IsPlain(s), "%s: a character", at)
+}
+
+// IsPlain says whether a text is made of characters that are seen, and of line feeds: no control characters, no marks that turn the direction of
+// text or hide, none of private use.
+func IsPlain(s string) bool {
 	for _, r := range s {
 		hidden := unicode.Is(unicode.Cf, r) && r != '\u00ad' && r != '\u200c' && r != '\u200d' // the last two are needed for Persian and others
-		c.must(r == '\n' || !unicode.IsControl(r) && !hidden && r != utf8.RuneError && !unicode.Is(unicode.Co, r), "%s: a character", at)
+		if r != '\n' && (unicode.IsControl(r) || hidden || r == utf8.RuneError || unicode.Is(unicode.Co, r)) {
+			return false
+		}
 	}
+	return true
 }
 
 // words: exactly the languages of the release, each with a text, or none at all if empty allows it.
@@ -690,7 +699,7 @@ func ParseSums(raw []byte) (Sums, error) {
 type Open func(name string) (io.ReadCloser, error)
 
 // Verify reads a whole bundle: release.json is canonical, the folder holds exactly the files that belong to it, each with the digest that
-// SHA256SUMS and release.json say. names is what lies in the folder. ErrFormat.
+// SHA256SUMS and release.json say, and the text versions are those of release.json. names is what lies in the folder. ErrFormat.
 func Verify(names []string, open Open) (Release, error) {
 	read := func(name string, limit int64) ([]byte, error) {
 		f, err := open(name)
@@ -734,7 +743,14 @@ func Verify(names []string, open Open) (Release, error) {
 			return Release{}, fmt.Errorf("open %s: %w", name, err)
 		}
 		h := sha256.New()
-		n, err := io.Copy(h, f)
+		var text bytes.Buffer
+		var w io.Writer = h
+		for _, lang := range r.Languages {
+			if name == TextName(lang) {
+				w = io.MultiWriter(h, &text)
+			}
+		}
+		n, err := io.Copy(w, io.LimitReader(f, MaxFileBytes+1))
 		_ = f.Close() // only read
 		if err != nil {
 			return Release{}, fmt.Errorf("read %s: %w", name, err)
@@ -742,6 +758,11 @@ func Verify(names []string, open Open) (Release, error) {
 		sum, there := sums[name]
 		if !there || sum != [32]byte(h.Sum(nil)) {
 			return Release{}, fmt.Errorf("%w: %s is not what SHA256SUMS says", ErrFormat, name)
+		}
+		for _, lang := range r.Languages {
+			if name == TextName(lang) && !bytes.Equal(text.Bytes(), r.PlainText(lang)) {
+				return Release{}, fmt.Errorf("%w: %s is not the text of release.json", ErrFormat, name)
+			}
 		}
 		if r.Clip != nil {
 			for _, c := range r.Clip.Files {
