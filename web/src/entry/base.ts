@@ -19,6 +19,9 @@ let ticking = 0;
 let title = '';
 let focused: Element | null = null;
 
+// On a telephone the rail is a strip that is wider than the screen.
+document.querySelector('.rail a.on')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+
 function quiet(): void {
   for (const m of document.querySelectorAll<HTMLMediaElement>('video, audio')) {
     m.pause();

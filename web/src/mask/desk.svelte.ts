@@ -40,6 +40,7 @@ class Desk {
   conflict = $state.raw<Conflict | null>(null);
   check = $state.raw<Check | null>(null);
   proposals = $state.raw<Proposals | null>(null);
+  stale = $state(false); // something that the page said when it was loaded has changed since
   asked = $state(false); // the server has said what it knows of check and proposals
   names = $state.raw<Record<string, string>>(boot.names);
   // When the picture is shown that the player shows, and from when to when the frames are that nobody sees apart from it.
@@ -263,6 +264,7 @@ class Desk {
         this.check = null;
         this.proposals = null;
         this.asked = false;
+        this.stale = true;
         void this.look();
         return true;
       }
@@ -276,6 +278,7 @@ class Desk {
     try {
       await post(`/api/plans/${boot.id}/${path}`, body);
       this.trouble = '';
+      this.stale = true;
       void this.look();
       return true;
     } catch (e) { this.#failed(e instanceof Refused ? e.status : 0); return false; }
@@ -293,6 +296,7 @@ class Desk {
       this.check = a.check;
       this.proposals = a.proposals;
       if (going && a.check?.state === 'done') {
+        this.stale = true;
         const n = this.open.filter((b) => b.grave).length;
         this.say(n ? w.t('plan.blockers_n', { n }) : w.t('plan.no_blockers'));
       }
