@@ -35,7 +35,7 @@ async function step(name, act) {
   say(`${problems.length === before ? 'ok  ' : 'FAIL'} site: ${name} (${Date.now() - start} ms)`);
 }
 
-const some = ['index.html', 'releases.html', 'accountability.html', 'places.html', 'how.html', 'support.html', 'corrections.html', 'withdrawn.html', 'check.html', `r/${shown[1]}.html`, ...(gone ? [`r/${gone}.html`] : [])];
+const some = ['index.html', 'releases.html', 'accountability.html', 'cases.html', 'promises.html', 'places.html', 'how.html', 'support.html', 'corrections.html', 'withdrawn.html', 'check.html', `r/${shown[1]}.html`, ...(gone ? [`r/${gone}.html`] : [])];
 
 try {
   await step('every link leads somewhere, without a script', async () => {
@@ -76,6 +76,62 @@ try {
     expect(!(await video.isVisible()), 'the cover does not close again');
     await page.context().close();
   });
+
+  // The clip of the second release plays: a smaller copy, after a larger one that is no moving picture.
+  for (const width of [390, 1280]) {
+    await step(`the clip plays with the controls of the browser, at ${width} px`, async () => {
+      const page = await open({ viewport: { width, height: 900 } });
+      const line = await page.context().newCDPSession(page);
+      await line.send('Network.enable');
+      const media = [];
+      let bytes = 0;
+      const ids = new Set();
+      line.on('Network.requestWillBeSent', (e) => { if (/\.mp4$/.test(e.request.url)) { ids.add(e.requestId); media.push({ url: e.request.url, range: e.request.headers.Range ?? e.request.headers.range ?? '' }); } });
+      line.on('Network.dataReceived', (e) => { if (ids.has(e.requestId)) bytes += e.dataLength; });
+      const answers = [];
+      page.on('response', (r) => { if (/clip-360\.mp4$/.test(r.url())) answers.push(r.status()); });
+      await page.goto(`${base}en/r/${shown[1]}.html`, { waitUntil: 'networkidle' });
+      await page.locator('.cov summary').click();
+      await page.waitForTimeout(300);
+      expect(media.length === 0 && bytes === 0, `${bytes} bytes of the clip before anybody asked: ${media.map((m) => m.url)}`);
+      // Slow enough that what lies ahead is not there yet.
+      await line.send('Network.emulateNetworkConditions', { offline: false, latency: 5, downloadThroughput: 250_000, uploadThroughput: 250_000 });
+      const video = page.locator('video');
+      const now = () => video.evaluate((v) => ({ at: v.currentTime, frames: v.getVideoPlaybackQuality().totalVideoFrames, lost: v.error?.message ?? '', paused: v.paused, src: v.currentSrc, ahead: v.buffered.length ? v.buffered.end(v.buffered.length - 1) : 0 }));
+      const until = async (what, done) => {
+        let s;
+        for (let i = 0; i < 150; i++) {
+          s = await now();
+          if (done(s)) return s;
+          await page.waitForTimeout(100);
+        }
+        throw new Error(`${what}: ${JSON.stringify(s)}`);
+      };
+      await video.scrollIntoViewIfNeeded();
+      await video.focus();
+      await page.keyboard.press('Space');
+      const first = await until('the clip does not play', (s) => s.at > 0.4 && s.frames > 5);
+      const look = async () => (await video.screenshot()).toString('base64');
+      const one = await look();
+      await until('the frames do not advance', (s) => s.at > first.at + 0.5 && s.frames > first.frames + 5);
+      expect(one !== await look(), 'the picture does not change');
+      expect(/clip-360\.mp4$/.test(first.src), `another clip plays: ${first.src}`);
+      const tracks = await video.evaluate((v) => [...v.textTracks].map((t) => `${t.kind} ${t.language} ${t.label} ${t.mode}`));
+      expect(tracks.includes('captions en English showing') && tracks.some((t) => /captions ru Русский/.test(t)), `captions: ${tracks}`);
+      expect(await video.evaluate((v) => v.controls && !v.autoplay), 'no controls');
+      await page.keyboard.press('Space');
+      await until('it does not pause', (s) => s.paused);
+      const before = answers.length;
+      await page.keyboard.press('End');
+      await until('it cannot be wound on', (s) => s.at > 15);
+      await video.evaluate((v) => { v.currentTime = 14; });
+      await page.keyboard.press('Space');
+      await until('it does not play on after winding', (s) => s.at > 14.3);
+      expect(answers.length > before && answers.every((c) => c === 206), `winding asks for no part: ${answers}`);
+      expect(media.some((m) => /bytes=[1-9]/.test(m.range)), `no range was asked for: ${media.map((m) => m.range)}`);
+      await page.context().close();
+    });
+  }
 
   await step('what was withdrawn leaves a date and a reason, and no picture', async () => {
     if (!gone) throw new Error('no withdrawn release in this site');
