@@ -100,9 +100,11 @@ type Options struct {
 type Service struct {
 	o        Options
 	previews chan struct{} // one for each that is being made
+	patience time.Duration // for a frame of an original
 
 	mu    sync.Mutex
 	shown map[string]time.Time // until when it is noted that somebody is shown an item of a version
+	slow  map[string]int64     // items of which frames take too long, from which moment on, µs
 }
 
 // New makes the room.
@@ -122,7 +124,7 @@ func New(o Options) (*Service, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	return &Service{o: o, shown: map[string]time.Time{}, previews: make(chan struct{}, previewsAtOnce)}, nil
+	return &Service{o: o, shown: map[string]time.Time{}, previews: make(chan struct{}, previewsAtOnce), patience: previewTime, slow: map[string]int64{}}, nil
 }
 
 // Register makes the queue work what machines do for plans with s. Call it before the queue is started.

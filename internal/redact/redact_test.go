@@ -764,6 +764,59 @@ func TestPreviewIsMadeOfTheOriginal(t *testing.T) {
 	}
 }
 
+// An original that takes too long is not waited for twice: its working copy is shown, and the picture says so.
+func TestPreviewOfAnOriginalThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, store.SQLite)
+	ctx := t.Context()
+	it := r.item("first")
+	p := r.planned(it)
+	r.save(ann, p.ID, cover(0, 0, 11, [4]int{0, 0, plan.Whole / 2, plan.Whole}))
+	s := r.room()
+	s.patience = time.Millisecond
+	r.media.hang = "first"
+	_, err := s.Preview(ctx, bob, p.ID, 2, 0, 5_000_000)
+	refused(t, "without a working copy", err, errSlow, "")
+	batch := r.vault.Begin(ctx)
+	o, err := batch.Add(ctx, strings.NewReader("a working copy"), vault.AddOptions{})
+	must(t, err)
+	c, err := batch.Commit(ctx)
+	must(t, err)
+	r.write(func(tx *store.Tx) error {
+		if err := tx.AddCommit(ctx, c, store.ObjectDerivative); err != nil {
+			return err
+		}
+		return tx.AddDerivative(ctx, archive.Derivative{ID: archive.NewID(archive.PrefixDerivative), Item: it.ID, Kind: archive.DerivativeProxy, Recipe: "proxy", RecipeVersion: 1, Tool: "x", ToolVersion: "1",
+			Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, Size: o.Size, SHA256: o.SHA256[:], MediaType: "video/mp4", CreatedAt: r.clock})
+	})
+	for n, c := range []struct {
+		us   int64
+		want string
+	}{{5_000_000, "first a work a work "}, {6_000_000, "a work a work "}, {4_000_000, "first a work a work "}, {4_500_000, "a work a work "}} {
+		r.media.begins = nil
+		raw, err := s.Preview(ctx, bob, p.ID, 2, 0, c.us)
+		must(t, err)
+		got := ""
+		for _, b := range r.media.begins {
+			got += strings.TrimRight(b[:6], "f") + " "
+		}
+		if strings.ReplaceAll(got, "  ", " ") != c.want {
+			t.Errorf("%d: frames of %q, want %q", n, got, c.want)
+		}
+		m, err := jpeg.Decode(bytes.NewReader(raw))
+		must(t, err)
+		if left, _, _, _ := m.At(4, 18).RGBA(); m.Bounds().Dy() != 36+12 || left > 0x2000 {
+			t.Errorf("%d: %v, covered half %x", n, m.Bounds(), left)
+		}
+	}
+	// What is cancelled by who asked is no sign of a slow original.
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := s.Preview(cancelled, bob, p.ID, 2, 0, 1_000_000); err == nil || s.isSlow(it.ID, 1_000_000) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
 // A rendering that broke off is told as such, and as one that begins again.
 func TestWhatBrokeOffIsTold(t *testing.T) {
 	t.Parallel()

@@ -411,6 +411,7 @@ type fakeMedia struct {
 	during func()   // while it renders
 	dark   int      // renditions that come to nothing
 	begins []string // bytes and moments that frames were asked from
+	hang   string   // how sources begin of which no frames come
 	early  int64    // how long before a cut its first frame begins, µs
 }
 
@@ -421,10 +422,14 @@ func (m *fakeMedia) Probe(_ context.Context, src media.Source) (media.Probe, err
 	return media.Probe{Kind: archive.KindVideo, Format: "avi", Streams: []media.Stream{{Type: "video", Width: 1280, Height: 720}, {Type: "audio"}}}, nil
 }
 
-func (m *fakeMedia) RawFrames(_ context.Context, cut media.Cut, o media.RawOptions, each func(n int, us int64, p *mask.Picture) error) (media.Report, []media.Range, error) {
+func (m *fakeMedia) RawFrames(ctx context.Context, cut media.Cut, o media.RawOptions, each func(n int, us int64, p *mask.Picture) error) (media.Report, []media.Range, error) {
 	head := make([]byte, 6)
 	_, _ = cut.Source.ReadAt(head, 0)
 	m.begins = append(m.begins, fmt.Sprintf("%s %v", head, cut.From))
+	if m.hang != "" && strings.HasPrefix(string(head), m.hang) {
+		<-ctx.Done()
+		return media.Report{}, nil, ctx.Err()
+	}
 	if m.narrow && !o.Whole {
 		return media.Report{}, nil, media.ErrNarrow
 	}
