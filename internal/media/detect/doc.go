@@ -48,8 +48,12 @@ type Detection struct {
 	US    int64  // microseconds from the beginning of the item
 	Kind  string // KindFace, KindPerson, KindText
 	Box   [4]int // x, y, width, height in millionths of the picture
-	Score float32
+	Score float32 // 0 to 1: how sure its detector is; see sure
 }
+
+// sure brings what a detector counts, from 0 on without an end, to a share of one that can be shown and sorted by. half is what makes one half.
+// It is no probability, and what two detectors say compares roughly at best.
+func sure(counted, half float32) float32 { return max(counted, 0) / (max(counted, 0) + half) }
 
 // Detector looks at the frames of one stretch, in order. One that has to see later frames to judge earlier ones gives the
 // detections of these when it can; Flush gives the rest. It is for one stretch and one goroutine.
@@ -118,7 +122,7 @@ type Found struct {
 	Kind     string
 	Keys     []Key // ascending in time; one alone only at the very end of an item
 	UntilEnd bool  // the last box stays until the end of the item
-	Score    float32
+	Score    float32 // that of its surest detection
 	Seen     int    // detections it is made of
 	Detector string // recipe
 }

@@ -142,7 +142,7 @@ func add(to []hit, h hit) []hit {
 func (h hit) detection(us int64, g Gray) Detection {
 	half := float64(h.size) * 0.58
 	x, y := float64(h.x), float64(h.y)
-	return Detection{US: us, Kind: KindFace, Score: h.score, Box: boxOf(x-half, y-half*1.1, x+half, y+half*1.15, g.W, g.H)}
+	return Detection{US: us, Kind: KindFace, Score: sure(h.score, 14), Box: boxOf(x-half, y-half*1.1, x+half, y+half*1.15, g.W, g.H)}
 }
 
 // same says whether two sightings are of one face.

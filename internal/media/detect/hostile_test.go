@@ -116,22 +116,23 @@ func TestADetectorThatBreaksOffEndsTheRunAndNotTheProgram(t *testing.T) {
 // A shot of one frame is looked at, wherever it lies between two looks; a picture that stays is not looked at more often.
 func TestSuddenChangesAreLookedAt(t *testing.T) {
 	t.Parallel()
-	for _, at := range []int{1, 2, 3, 7, 48} {
+	street := textured(640, 360, 1)
+	for _, at := range []int{1, 3, 7, 48} {
 		for name, c := range map[string]struct {
 			flash Gray
 			seen  bool
 		}{
 			"another picture":     {flat(640, 360, 200), true},
-			"a quarter of it":     {textured(640, 360, 1).with(flat(320, 180, 250), 100, 100), true},
-			"a little brighter":   {textured(640, 360, 1).with(flat(1, 1, 90), 0, 0), false},
-			"two in a hundred up": {textured(640, 360, 1).with(flat(64, 72, 250), 0, 0), false},
+			"a quarter of it":     {street.with(flat(320, 180, 250), 100, 100), true},
+			"a little brighter":   {street.with(flat(1, 1, 90), 0, 0), false},
+			"two in a hundred up": {street.with(flat(64, 72, 250), 0, 0), false},
 		} {
 			l := &looker{}
 			find(t, 50, 40_000, l, func(i int) Gray {
 				if i == at {
 					return c.flash
 				}
-				return textured(640, 360, 1)
+				return street
 			})
 			if got := slices.Contains(l.shown, int64(at)*40_000); got != c.seen && !(at%5 == 0) {
 				t.Errorf("%s in frame %d: looked at %v, want %v: %v", name, at, got, c.seen, l.shown)
@@ -187,6 +188,35 @@ func TestTracksBeginWithTheItem(t *testing.T) {
 				if late := d.US >= 0 || i == len(ds)-1; late && (!ok || !holds(d.Box, b)) {
 					t.Errorf("%s: %+v at %d is %v, %v", name, d, max(d.US, 0), b, ok)
 				}
+			}
+		}
+	}
+}
+
+// What is shown as a share of a hundred and sorted by is one, for each detector.
+func TestScoresAreShares(t *testing.T) {
+	t.Parallel()
+	faces, err := NewFaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := textured(640, 360, 3)
+	face := sampleFace(t).smaller(2)
+	for _, d := range []Detector{faces, NewMotion(), NewText()} {
+		r := find(t, 60, 100_000, d, func(i int) Gray {
+			if d.Name() == "face" {
+				return back.with(face, 200, 60)
+			}
+			g, _ := walker(back, i)
+			g, _ = g.with(flat(140, 30, 250), 10, 10).write("AB1204EK", 20, 16, 2, 10)
+			return g
+		})
+		if len(r.Detections) == 0 {
+			t.Errorf("%s sees nothing", d.Name())
+		}
+		for _, x := range r.Detections {
+			if x.Score <= 0.2 || x.Score > 1 {
+				t.Fatalf("%s is sure to %v", d.Name(), x.Score)
 			}
 		}
 	}

@@ -358,7 +358,7 @@ func (s *blobs) boxes(us int64, pix, back []byte) []Detection {
 		if area < motionArea {
 			continue
 		}
-		out = append(out, Detection{US: us, Kind: KindPerson, Score: float32(sum) / float32(area), Box: boxOf(float64(x0), float64(y0), float64(x1), float64(y1), s.w, s.h)})
+		out = append(out, Detection{US: us, Kind: KindPerson, Score: sure(float32(sum)/float32(area), 40), Box: boxOf(float64(x0), float64(y0), float64(x1), float64(y1), s.w, s.h)})
 	}
 	slices.SortFunc(out, func(a, b Detection) int { return cmp.Compare(a.Box[0], b.Box[0]) })
 	return out

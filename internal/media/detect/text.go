@@ -60,7 +60,7 @@ func (t *Text) Detect(g Gray, us int64, out []Detection) []Detection {
 	}
 	var now, wait []Detection
 	for _, l := range lines {
-		d := Detection{US: us, Kind: KindText, Score: float32(l.letters), Box: boxOf(l.x0, l.y0, l.x1, l.y1, g.W, g.H)}
+		d := Detection{US: us, Kind: KindText, Score: sure(float32(l.letters), 4), Box: boxOf(l.x0, l.y0, l.x1, l.y1, g.W, g.H)}
 		now = append(now, d)
 		if l.letters >= sureLetters || meets(d, t.sure) {
 			out = append(out, d)
