@@ -176,6 +176,9 @@ const textOfDoc = `(SELECT t.text FROM search_text t WHERE t.n = d.n)`
 
 // searchQuery writes the question for documents within a scope that meet a condition, without a limit.
 func (tx *Tx) searchQuery(ctx context.Context, s archive.Scope, c Condition, accessions []int64, columns func(*part)) (*part, error) {
+	if err := tx.planEach(ctx); err != nil {
+		return nil, err
+	}
 	words, rest := split(c)
 	erasing, err := all(ctx, tx, value[string], `SELECT item_id FROM erasure WHERE state = 'approved' ORDER BY item_id LIMIT $1`, mostErasing+1)
 	if err != nil {
