@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"zapis/internal/app"
 	"zapis/internal/archive"
@@ -253,7 +254,15 @@ func (c *importUndoCmd) Run(k *call) error {
 		if err != nil {
 			return err
 		}
-		out, err := a.Exchange.Undo(k.ctx, who, c.ID)
+		begun := time.Now()
+		out, err := a.Exchange.Undo(k.ctx, who, c.ID, func(u exchange.Undone) {
+			if isTerminal(k.err) && !k.JSON {
+				fmt.Fprintf(k.err, "\r%s", paceOf(u, time.Since(begun)))
+			}
+		})
+		if isTerminal(k.err) && !k.JSON {
+			fmt.Fprintln(k.err)
+		}
 		if err != nil {
 			return err
 		}
@@ -261,10 +270,23 @@ func (c *importUndoCmd) Run(k *call) error {
 			k.json(out)
 			return nil
 		}
-		k.say("%d claims taken back, %d that they had replaced stand again.", out.Retracted, out.Restored)
+		k.say("%d claims taken back, %d that they had replaced stand again, %d entities are left empty and are not listed any more.", out.Retracted, out.Restored, out.Emptied)
 		if out.Beyond > 0 {
 			k.say("%d lie outside what you may see by now, and stay.", out.Beyond)
 		}
 		return nil
 	})
+}
+
+// paceOf says how far undoing an import is, how fast it goes and how long it will take, in a line of the same width.
+func paceOf(u exchange.Undone, since time.Duration) string {
+	done := u.Retracted + u.Beyond
+	text := fmt.Sprintf("%d of %d claims", done, u.Claims)
+	if s := since.Seconds(); s > 1 && done > 0 {
+		text += fmt.Sprintf(", %.0f a second", float64(done)/s)
+		if left := u.Claims - done; left > 0 {
+			text += ", " + time.Duration(float64(left)/float64(done)*float64(since)).Round(time.Second).String() + " left"
+		}
+	}
+	return fmt.Sprintf("%-60s", text)
 }

@@ -26,6 +26,7 @@ type Bulk struct {
 	entities []string
 	claims   []string
 	detail   map[string]string
+	imported string // the import that makes entities
 }
 
 // Bulk runs f in one transaction and then writes one event of the act. If f changed nothing in the catalogue there is no event. Who acts must be
@@ -224,12 +225,15 @@ func refusal(err error) bool {
 
 // AddEntities adds entities as they are given, with what search finds them by.
 func (b *Bulk) AddEntities(ctx context.Context, fresh ...store.NewEntity) error {
+	for i := range fresh {
+		fresh[i].Import = b.imported
+	}
 	if err := b.w.tx.AddEntities(ctx, fresh...); err != nil {
 		return err
 	}
 	about := make([]store.Doc, len(fresh))
 	for i, e := range fresh {
-		about[i] = entityDoc(e.Entity)
+		about[i] = store.DocOfEntity(e.Entity)
 		b.entities = append(b.entities, e.ID)
 	}
 	return b.w.tx.IndexDocs(ctx, about...)
@@ -244,8 +248,21 @@ func (b *Bulk) Say(ctx context.Context, claims ...store.Claim) error {
 	return b.w.say(ctx, claims...)
 }
 
+// Imports says which import makes the entities that are added from here on.
+func (b *Bulk) Imports(id string) { b.imported = id }
+
 // Retract takes claims back in the name of the one who acts. replaced is the claim that takes their place, or empty.
 func (b *Bulk) Retract(ctx context.Context, why, replaced string, claims ...string) error {
+	return b.retract(ctx, why, replaced, b.w.tx.DropDocs, claims)
+}
+
+// RetractMany is Retract for a great many claims: none is found any more, and their words leave the index of words when it is tidied. See
+// store.Tx.DropDocsSoon for what is then to be done.
+func (b *Bulk) RetractMany(ctx context.Context, why string, claims ...string) error {
+	return b.retract(ctx, why, "", b.w.tx.DropDocsSoon, claims)
+}
+
+func (b *Bulk) retract(ctx context.Context, why, replaced string, drop func(context.Context, string, ...string) error, claims []string) error {
 	if len(claims) == 0 {
 		return nil
 	}
@@ -253,42 +270,73 @@ func (b *Bulk) Retract(ctx context.Context, why, replaced string, claims ...stri
 		return err
 	}
 	b.claims = append(b.claims, claims...)
-	return b.w.tx.DropDocs(ctx, store.DocClaim, claims...)
+	return drop(ctx, store.DocClaim, claims...)
 }
 
-// Restore takes retractions back; claims that cannot be restored, because their words are gone, stay as they are.
-func (b *Bulk) Restore(ctx context.Context, claims ...string) error {
-	for _, id := range claims {
-		c, err := b.w.tx.Claim(ctx, b.w.scope, id)
-		if errors.Is(err, archive.ErrNotFound) {
+// EmptyEntities takes a page of the entities of an import that was undone out of every list, if nothing is left of them: see
+// store.Tx.EmptyEntities. many as in RetractMany.
+func (b *Bulk) EmptyEntities(ctx context.Context, imported, after string, limit int, many bool) (empty int, last string, err error) {
+	ids, last, err := b.w.tx.EmptyEntities(ctx, imported, after, limit, b.w.now)
+	if err != nil {
+		return 0, "", err
+	}
+	b.entities = append(b.entities, ids...)
+	drop := b.w.tx.DropDocs
+	if many {
+		drop = b.w.tx.DropDocsSoon
+	}
+	return len(ids), last, drop(ctx, store.DocEntity, ids...)
+}
+
+// Restore takes retractions back and tells how many; claims that cannot be restored, because their words are gone or would name somebody who
+// has become a protected person, stay as they are.
+func (b *Bulk) Restore(ctx context.Context, ids ...string) (int, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	claims, err := b.w.tx.Claims(ctx, b.w.scope, store.ClaimQuery{IDs: ids})
+	if err != nil {
+		return 0, err
+	}
+	about := make([]string, len(claims))
+	for i, c := range claims {
+		about[i] = c.Entity
+	}
+	entities, err := b.w.tx.Entities(ctx, b.w.scope, about...)
+	if err != nil {
+		return 0, err
+	}
+	may := map[string]store.Claim{}
+	var want []string
+	for _, c := range claims {
+		e, ok := entities[c.Entity]
+		if !ok {
 			continue
-		}
-		if err != nil {
-			return err
-		}
-		e, err := b.w.entity(ctx, c.Entity, false)
-		if err != nil {
-			return err
 		}
 		if k, _ := catalogue.KindOf(e.Kind); e.Protected {
 			if p, ok := k.Property(c.Property); !ok || p.Identifies && c.Value != "" {
-				continue // the person has become a protected one
+				continue
 			}
 		}
-		if err := b.w.tx.RestoreClaim(ctx, id); errors.Is(err, archive.ErrConflict) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		if c, err = b.w.tx.Claim(ctx, b.w.scope, id); err != nil {
-			return err
-		}
-		if err := b.w.tx.IndexDocs(ctx, docs(c)...); err != nil {
-			return err
-		}
-		b.claims = append(b.claims, id)
+		may[c.ID] = c
+		want = append(want, c.ID)
 	}
-	return nil
+	did, err := b.w.tx.RestoreClaims(ctx, want)
+	if err != nil {
+		return 0, err
+	}
+	restored := make([]store.Claim, len(did))
+	about = about[:0]
+	for i, id := range did {
+		c := may[id]
+		c.RetractedAt, c.RetractedBy, c.Replaced, c.Reason = time.Time{}, "", "", ""
+		restored[i], about = c, append(about, c.Entity)
+	}
+	if err := b.w.tx.IndexDocs(ctx, docs(restored...)...); err != nil {
+		return 0, err
+	}
+	b.claims = append(b.claims, did...)
+	return len(did), b.w.tx.TouchEntities(ctx, b.w.now, about...)
 }
 
 // Claim checks a claim about an entity and gives it as it would be written; nothing is.

@@ -69,7 +69,7 @@ func (s *Service) apply(ctx context.Context, who policy.Subject, drafts []Draft,
 		}
 		about := make([]store.Doc, len(fresh))
 		for i, e := range fresh {
-			about[i] = entityDoc(e.Entity)
+			about[i] = store.DocOfEntity(e.Entity)
 		}
 		if err := w.tx.IndexDocs(ctx, about...); err != nil {
 			return err
@@ -434,7 +434,7 @@ func (s *Service) File(ctx context.Context, who policy.Subject, entity, compartm
 			return err
 		}
 		// All of its documents, whoever may see them: one left behind would be found in the old compartment.
-		if err := w.tx.IndexDocs(ctx, append(docs(claims...), entityDoc(e))...); err != nil {
+		if err := w.tx.IndexDocs(ctx, append(docs(claims...), store.DocOfEntity(e))...); err != nil {
 			return err
 		}
 		if err := w.refile(ctx, w.tx, e); err != nil {

@@ -437,10 +437,6 @@ func docs(claims ...store.Claim) (out []store.Doc) {
 	return out
 }
 
-func entityDoc(e archive.Entity) store.Doc {
-	return store.Doc{Kind: store.DocEntity, Ref: e.ID, Entity: e.ID, Compartment: e.Compartment, At: e.CreatedAt, Text: e.Code}
-}
-
 // say writes claims and what search finds them by.
 func (w *writer) say(ctx context.Context, claims ...store.Claim) error {
 	if err := w.tx.AddClaims(ctx, claims...); err != nil {

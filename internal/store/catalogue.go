@@ -78,10 +78,11 @@ func withinClaims(p *part, s archive.Scope, c string) {
 	p.add("))")
 }
 
-// NewEntity is an entity with the number in its code, 0 if the code was given by hand.
+// NewEntity is an entity with the number in its code, 0 if the code was given by hand, and the import that made it, if one did.
 type NewEntity struct {
 	archive.Entity
 	Number int64
+	Import string
 }
 
 // Claim is a claim with what its value names and means.
@@ -134,9 +135,9 @@ func (tx *Tx) AddEntities(ctx context.Context, entities ...NewEntity) error {
 		if err := archive.CheckID(archive.PrefixEntity, e.ID); err != nil {
 			return err
 		}
-		rows[i] = []any{e.ID, string(e.Kind), e.Code, e.Number, e.Compartment, flag(e.Protected), e.CreatedAt.UnixMicro(), e.CreatedBy, e.CreatedAt.UnixMicro()}
+		rows[i] = []any{e.ID, string(e.Kind), e.Code, e.Number, e.Compartment, flag(e.Protected), e.CreatedAt.UnixMicro(), e.CreatedBy, e.CreatedAt.UnixMicro(), text(e.Import)}
 	}
-	if err := tx.insert(ctx, "entity", "id, kind, code, number, compartment, protected, created_at, created_by, changed_at", rows); err != nil {
+	if err := tx.insert(ctx, "entity", "id, kind, code, number, compartment, protected, created_at, created_by, changed_at, import_id", rows); err != nil {
 		return fmt.Errorf("add entities: %w", err)
 	}
 	return nil
@@ -148,7 +149,7 @@ func (tx *Tx) AddClaims(ctx context.Context, claims ...Claim) error {
 		return nil
 	}
 	var rows, sources, words [][]any
-	var entities []string
+	var entities, named []string
 	for _, c := range claims {
 		if err := archive.CheckID(archive.PrefixClaim, c.ID); err != nil {
 			return err
@@ -171,6 +172,13 @@ func (tx *Tx) AddClaims(ctx context.Context, claims ...Claim) error {
 			}
 		}
 		entities = append(entities, c.Entity)
+		named = append(named, c.Ref)
+		for _, s := range c.Sources {
+			named = append(named, s.Entity)
+		}
+	}
+	if err := tx.revive(ctx, named); err != nil {
+		return fmt.Errorf("add claims: %w", err)
 	}
 	if err := tx.insert(ctx, "claim", `id, entity_id, property, value, lang, certainty, note, compartment, author, origin, created_at, ref_id, item_id, earliest, latest`, rows); err != nil {
 		return fmt.Errorf("add claims: %w", err)
@@ -193,8 +201,11 @@ func number(n *int64) any {
 	return *n
 }
 
-// TouchEntities notes when entities changed.
+// TouchEntities notes when entities changed. Those that an undone import had left empty count again.
 func (tx *Tx) TouchEntities(ctx context.Context, when time.Time, ids ...string) error {
+	if err := tx.revive(ctx, ids); err != nil {
+		return fmt.Errorf("touch entities: %w", err)
+	}
 	ids = slices.Clone(ids)
 	slices.Sort(ids) // one order of locks
 	for chunk := range slices.Chunk(slices.Compact(ids), 500) {
@@ -352,7 +363,7 @@ func (tx *Tx) Members(ctx context.Context, s archive.Scope, ids ...string) (map[
 	return out, nil
 }
 
-// EntityQuery narrows a list of entities. Those that were merged into one that the reader sees are not listed; what is said about them counts
+// EntityQuery narrows a list of entities. Those that an undone import left empty are not listed. Those that were merged into one that the reader sees are not listed; what is said about them counts
 // for the one that stands for them.
 type EntityQuery struct {
 	Kinds       []archive.EntityKind
@@ -380,7 +391,7 @@ func climb(p *part, s archive.Scope, base func()) {
 func beyond(prefix string) string { return prefix + "\U0010ffff" }
 
 func (q EntityQuery) narrow(p *part, s archive.Scope) {
-	p.add(` FROM entity e WHERE (e.merged_into IS NULL`)
+	p.add(` FROM entity e WHERE e.emptied_at IS NULL AND (e.merged_into IS NULL`)
 	if !s.AllCompartments {
 		p.add(` OR NOT EXISTS (SELECT 1 FROM entity t WHERE t.id = e.merged_into`)
 		withinCatalogue(p, s, "t.compartment")
@@ -636,14 +647,19 @@ func (tx *Tx) sources(ctx context.Context, claims []Claim) error {
 
 // RetractClaims takes claims back; archive.ErrConflict if one of them was before. The scope is the caller's business.
 func (tx *Tx) RetractClaims(ctx context.Context, when time.Time, by, reason, replaced string, ids ...string) error {
-	for _, id := range ids {
-		n, err := tx.exec(ctx, `UPDATE claim SET retracted_at = $1, retracted_by = $2, reason = $3, replaced = $4 WHERE id = $5 AND retracted_at IS NULL`,
-			when.UnixMicro(), by, reason, replaced, id)
-		if err == nil && n == 0 {
+	for chunk := range slices.Chunk(distinct(ids), 500) {
+		var p part
+		p.add(`UPDATE claim SET retracted_at = ?, retracted_by = ?, reason = ?, replaced = ? WHERE retracted_at IS NULL`, when.UnixMicro(), by, reason, replaced)
+		in(&p, "id", chunk)
+		n, err := tx.exec(ctx, p.text.String(), p.args...)
+		if err == nil && n != int64(len(chunk)) {
 			err = archive.ErrConflict
 		}
+		if err != nil && len(ids) == 1 {
+			return fmt.Errorf("retract claim %s: %w", ids[0], err)
+		}
 		if err != nil {
-			return fmt.Errorf("retract claim %s: %w", id, err)
+			return fmt.Errorf("retract %d claims: %w", len(ids), err)
 		}
 	}
 	return nil
@@ -660,6 +676,23 @@ func (tx *Tx) RestoreClaim(ctx context.Context, id string) error {
 		return fmt.Errorf("restore claim %s: %w", id, err)
 	}
 	return nil
+}
+
+// RestoreClaims takes many retractions back and gives those that it did; the others stand, or their words are gone.
+func (tx *Tx) RestoreClaims(ctx context.Context, ids []string) ([]string, error) {
+	var out []string
+	for chunk := range slices.Chunk(distinct(ids), 500) {
+		var p part
+		p.add(`UPDATE claim SET retracted_at = NULL, retracted_by = '', reason = '', replaced = '' WHERE retracted_at IS NOT NULL AND retracted_by <> ''`)
+		in(&p, "id", chunk)
+		p.add(` RETURNING id`)
+		did, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("restore %d claims: %w", len(ids), err)
+		}
+		out = append(out, did...)
+	}
+	return out, nil
 }
 
 // AddClaimFinding adds a finding between rival claims.

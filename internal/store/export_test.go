@@ -85,3 +85,28 @@ func (db *DB) Plain(ctx context.Context) (pages []byte, err error) {
 	})
 	return pages, err
 }
+
+// CountTerms counts the words that the tables say are in documents.
+func CountTerms(ctx context.Context, db *DB) (n int, err error) {
+	pool, done := db.plain()
+	defer done()
+	err = pool.QueryRowContext(ctx, `SELECT COUNT(*) + (SELECT COUNT(*) FROM search_fold) FROM search_term`).Scan(&n)
+	return n, err
+}
+
+// IndexHolds says whether the bytes of the index of words hold a word.
+func IndexHolds(ctx context.Context, db *DB, word string) (found bool, err error) {
+	pool, done := db.plain()
+	defer done()
+	text := `SELECT EXISTS (SELECT 1 FROM search_index_data WHERE instr(block, CAST($1 AS BLOB)) > 0)`
+	if db.sqlite == nil {
+		text = `SELECT EXISTS (SELECT 1 FROM search_index WHERE tokens::text LIKE '%' || $1 || '%')`
+	}
+	err = pool.QueryRowContext(ctx, text, word).Scan(&found)
+	return found, err
+}
+
+// SettingOf tells a setting of PostgreSQL within a transaction.
+func SettingOf(ctx context.Context, tx *Tx, name string) (string, error) {
+	return one(ctx, tx, value[string], `SELECT current_setting($1)`, name)
+}

@@ -32,6 +32,7 @@ type Import struct {
 	CreatedAt   time.Time
 	CreatedBy   string
 	EndedAt     time.Time
+	UndoAt      time.Time // when undoing it began; it may have broken off
 	UndoneAt    time.Time
 	UndoneBy    string
 }
@@ -48,13 +49,13 @@ type ExternalKey struct{ Source, Key, Entity string }
 
 const (
 	importColumns = `id, format, sha256, mapping, compartment, state, next_row, created, updated, unchanged, refused, created_at, created_by,
-		ended_at, undone_at, undone_by`
+		ended_at, undo_at, undone_at, undone_by`
 	mappingColumns = `agent_id, name, mapping, changed_at`
 )
 
 func scanImport(s scanner) (i Import, err error) {
 	err = s.Scan(&i.ID, &i.Format, b32{&i.SHA256}, &i.Mapping, &i.Compartment, &i.State, &i.NextRow, &i.Created, &i.Updated, &i.Unchanged, &i.Refused,
-		at{&i.CreatedAt}, &i.CreatedBy, at{&i.EndedAt}, at{&i.UndoneAt}, str{&i.UndoneBy})
+		at{&i.CreatedAt}, &i.CreatedBy, at{&i.EndedAt}, at{&i.UndoAt}, at{&i.UndoneAt}, str{&i.UndoneBy})
 	return i, err
 }
 
@@ -86,6 +87,20 @@ func (tx *Tx) SetImport(ctx context.Context, i Import) error {
 	}
 	if err != nil {
 		return fmt.Errorf("set import %s: %w", i.ID, err)
+	}
+	return nil
+}
+
+// BeginUndo notes that an import is being undone. One that is under way ends by it, so that nothing more comes from it; archive.ErrConflict if
+// it was undone before. Once begun it may be begun again.
+func (tx *Tx) BeginUndo(ctx context.Context, id string, when time.Time) error {
+	n, err := tx.exec(ctx, `UPDATE import SET undo_at = COALESCE(undo_at, $1), ended_at = COALESCE(ended_at, $2), state = 'done' WHERE id = $3 AND state <> 'undone'`,
+		when.UnixMicro(), when.UnixMicro(), id)
+	if err == nil && n == 0 {
+		err = archive.ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("begin undoing import %s: %w", id, err)
 	}
 	return nil
 }
@@ -137,16 +152,116 @@ func (tx *Tx) ImportedClaims(ctx context.Context, id, after string, limit int) (
 		ORDER BY 1 LIMIT $5`, id, after, id, after, limit)
 }
 
+// CountImported counts the standing claims that an import brought.
+func (tx *Tx) CountImported(ctx context.Context, id string) (int64, error) {
+	return one(ctx, tx, value[int64], `SELECT COUNT(*) FROM (SELECT id FROM claim WHERE origin = $1 AND retracted_at IS NULL
+		UNION SELECT claim.id FROM claim JOIN import_claim ON import_claim.claim_id = claim.id WHERE import_claim.import_id = $2 AND claim.retracted_at IS NULL) AS brought`, id, id)
+}
+
+// EmptyEntities goes through a page of the entities that an import made, by identifier, after one: those of which nothing is said any more,
+// on which nothing rests and which nobody worked on are marked as empty and not listed any more; their documents are the caller's
+// business. It gives them, and the last one of the page, which is "" at the end. They come back by themselves, with what search finds them
+// by, when something is said of them.
+func (tx *Tx) EmptyEntities(ctx context.Context, id, after string, limit int, when time.Time) (empty []string, last string, err error) {
+	type row struct {
+		id    string
+		holds int64
+	}
+	page, err := all(ctx, tx, func(s scanner) (r row, err error) { err = s.Scan(&r.id, &r.holds); return r, err }, `SELECT e.id, CASE WHEN e.merged_into IS NOT NULL
+			OR EXISTS (SELECT 1 FROM claim c WHERE c.entity_id = e.id AND c.retracted_at IS NULL)
+			OR EXISTS (SELECT 1 FROM claim c WHERE c.ref_id = e.id AND c.retracted_at IS NULL)
+			OR EXISTS (SELECT 1 FROM claim_source s JOIN claim c ON c.id = s.claim_id WHERE s.entity_id = e.id AND c.retracted_at IS NULL)
+			OR EXISTS (SELECT 1 FROM entity m WHERE m.merged_into = e.id)
+			OR EXISTS (SELECT 1 FROM finding f WHERE f.entity_id = e.id)
+			OR EXISTS (SELECT 1 FROM passage p WHERE p.testimony_id = e.id)
+			OR EXISTS (SELECT 1 FROM consent o WHERE o.testimony_id = e.id)
+			OR EXISTS (SELECT 1 FROM identity i WHERE i.entity_id = e.id)
+			THEN 1 ELSE 0 END FROM entity e WHERE e.import_id = $1 AND e.id > $2 AND e.emptied_at IS NULL ORDER BY e.id LIMIT $3`, id, after, limit)
+	for _, r := range page {
+		if last = r.id; r.holds == 0 {
+			empty = append(empty, r.id)
+		}
+	}
+	for chunk := range slices.Chunk(empty, 500) {
+		if err != nil {
+			break
+		}
+		var p part
+		p.add(`UPDATE entity SET emptied_at = ?, changed_at = ? WHERE 1 = 1`, when.UnixMicro(), when.UnixMicro())
+		in(&p, "id", chunk)
+		_, err = tx.exec(ctx, p.text.String(), p.args...)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("empty entities of import %s: %w", id, err)
+	}
+	return empty, last, nil
+}
+
+// revive lets entities count again that an undone import had left empty.
+func (tx *Tx) revive(ctx context.Context, ids []string) error {
+	for chunk := range slices.Chunk(distinct(ids), 500) {
+		var p part
+		p.add(`SELECT ` + entityColumns + ` FROM entity e WHERE e.emptied_at IS NOT NULL`)
+		in(&p, "e.id", chunk)
+		found, err := all(ctx, tx, scanEntity, p.text.String(), p.args...)
+		if err != nil || len(found) == 0 {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		var docs []Doc
+		for _, e := range found {
+			if _, err := tx.exec(ctx, `UPDATE entity SET emptied_at = NULL WHERE id = $1`, e.ID); err != nil {
+				return err
+			}
+			docs = append(docs, DocOfEntity(e))
+		}
+		if err := tx.IndexDocs(ctx, docs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DocOfEntity is what search finds an entity itself by, whatever is said of it: its code.
+func DocOfEntity(e archive.Entity) Doc {
+	return Doc{Kind: DocEntity, Ref: e.ID, Entity: e.ID, Compartment: e.Compartment, At: e.CreatedAt, Text: e.Code}
+}
+
+// Emptied says which of some entities an undone import left empty.
+func (tx *Tx) Emptied(ctx context.Context, ids []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for chunk := range slices.Chunk(distinct(ids), 500) {
+		var p part
+		p.add(`SELECT id FROM entity WHERE emptied_at IS NOT NULL`)
+		in(&p, "id", chunk)
+		found, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("read empty entities: %w", err)
+		}
+		for _, id := range found {
+			out[id] = true
+		}
+	}
+	return out, nil
+}
+
 // ReplacedByImport gives, of claims that an import brought, those they took the place of and that it did not bring itself.
 func (tx *Tx) ReplacedByImport(ctx context.Context, id string, claims []string) ([]string, error) {
-	if len(claims) == 0 {
-		return nil, nil
+	var out []string
+	for chunk := range slices.Chunk(distinct(claims), 500) {
+		var p part
+		p.add(`SELECT claim.id FROM claim WHERE claim.origin <> ? AND claim.replaced <> ''`, id)
+		in(&p, "claim.replaced", chunk)
+		p.add(` AND NOT EXISTS (SELECT 1 FROM import_claim WHERE import_claim.claim_id = claim.id AND import_claim.import_id = ?) ORDER BY claim.id`, id)
+		found, err := all(ctx, tx, value[string], p.text.String(), p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("read what import %s replaced: %w", id, err)
+		}
+		out = append(out, found...)
 	}
-	var p part
-	p.add(`SELECT claim.id FROM claim WHERE claim.origin <> ?`, id)
-	in(&p, "claim.replaced", claims)
-	p.add(` AND NOT EXISTS (SELECT 1 FROM import_claim WHERE import_claim.claim_id = claim.id AND import_claim.import_id = ?) ORDER BY claim.id`, id)
-	return all(ctx, tx, value[string], p.text.String(), p.args...)
+	return out, nil
 }
 
 // SetMapping keeps how somebody reads the columns of a kind of file; an empty mapping removes it.
@@ -249,10 +364,11 @@ func (tx *Tx) ForeignPlaces(ctx context.Context, subjects []string) (map[string]
 	return out, nil
 }
 
-// EntitiesAfter gives a page of the entities of the scope by identifier, those among them that were merged into others.
+// EntitiesAfter gives a page of the entities of the scope by identifier, those among them that were merged into others, without those
+// that an undone import left empty.
 func (tx *Tx) EntitiesAfter(ctx context.Context, s archive.Scope, kinds []archive.EntityKind, compartment *string, after string, limit int) ([]archive.Entity, error) {
 	var p part
-	p.add(`SELECT `+entityColumns+` FROM entity e WHERE e.id > ?`, after)
+	p.add(`SELECT `+entityColumns+` FROM entity e WHERE e.emptied_at IS NULL AND e.id > ?`, after)
 	in(&p, "e.kind", kinds)
 	p.addIf(compartment != nil, ` AND e.compartment = ?`, deref(compartment))
 	withinCatalogue(&p, s, "e.compartment")

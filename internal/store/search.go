@@ -293,6 +293,9 @@ func clean(text string) string {
 // IndexDocs adds documents or puts them in the place of those with the same Kind and Ref. A document without words is kept too, so that it
 // can be listed. archive.ErrNotFound if an item is not there, archive.ErrConflict if it is erased, archive.ErrInvalid.
 func (tx *Tx) IndexDocs(ctx context.Context, docs ...Doc) error {
+	if err := tx.planEach(ctx); err != nil {
+		return fmt.Errorf("index documents: %w", err)
+	}
 	const chunk = 2000
 	ready := analyse(docs[:min(chunk, len(docs))], tx.db.sqlite != nil)
 	var words [][]any
@@ -464,7 +467,7 @@ func (tx *Tx) addDocRows(ctx context.Context, gone, added []docRow, words *[][]a
 			return err
 		}
 		*words = nil
-		if err := tx.takeOut(ctx, gone, kept); err != nil {
+		if err := tx.takeOut(ctx, gone, kept, false); err != nil {
 			return err
 		}
 	}
@@ -632,9 +635,15 @@ const leastFold = 3 // letters of a reduced word from which on a word is looked 
 
 // takeOut removes parts of documents and the words that no other document has. On SQLite the index is told the words of what it forgets;
 // they are made again from the text, which is only right under the same analyzer. If it is another one, the index is emptied and made anew.
-func (tx *Tx) takeOut(ctx context.Context, gone []docRow, kept map[string]bool) error {
+// With soon, words are only marked as gone on SQLite, and none is forgotten: see DropDocsSoon.
+func (tx *Tx) takeOut(ctx context.Context, gone []docRow, kept map[string]bool, soon bool) error {
 	if len(gone) == 0 {
 		return nil
+	}
+	if soon && tx.db.sqlite != nil {
+		if err := tx.overwriteWords(ctx, 0); err != nil {
+			return err
+		}
 	}
 	var numbers []int64
 	terms := map[string]bool{}
@@ -657,6 +666,11 @@ func (tx *Tx) takeOut(ctx context.Context, gone []docRow, kept map[string]bool) 
 			}
 		}
 	}
+	if soon && tx.db.sqlite != nil {
+		if err := tx.overwriteWords(ctx, 1); err != nil { // which first writes what was marked
+			return err
+		}
+	}
 	tables := []string{"search_name", "search_text", "search_doc"}
 	if tx.db.postgre != nil {
 		tables = append([]string{"search_index"}, tables...)
@@ -671,10 +685,19 @@ func (tx *Tx) takeOut(ctx context.Context, gone []docRow, kept map[string]bool) 
 			}
 		}
 	}
-	if anew {
+	switch {
+	case anew:
 		return tx.reindex(ctx, nil)
+	case soon:
+		return nil
 	}
 	return tx.dropTerms(ctx, terms)
+}
+
+// overwriteWords says whether SQLite overwrites at once the words of what is taken out of the index (1), as it does but within DropDocsSoon.
+func (tx *Tx) overwriteWords(ctx context.Context, at int) error {
+	_, err := tx.exec(ctx, `INSERT INTO search_index (search_index, rank) VALUES ('secure-delete', $1)`, at)
+	return err
 }
 
 // dropTerms forgets words that no document has any more.
@@ -690,6 +713,7 @@ func (tx *Tx) dropTerms(ctx context.Context, terms map[string]bool) error {
 	if err := tx.forgotTerms(ctx); err != nil {
 		return err
 	}
+	var unused []string
 	for _, t := range sorted {
 		var err error
 		if tx.db.sqlite != nil {
@@ -703,10 +727,37 @@ func (tx *Tx) dropTerms(ctx context.Context, terms map[string]bool) error {
 		if !errors.Is(err, archive.ErrNotFound) || tx.broken != nil {
 			return err
 		}
-		for _, table := range []string{"search_fold", "search_term"} {
-			if _, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE term = $1`, t); err != nil {
-				return err
-			}
+		unused = append(unused, t)
+	}
+	return tx.deleteTerms(ctx, unused)
+}
+
+// deleteTerms removes words and what they sound like. The table of sounds is ordered by sound, so that it is asked by both.
+func (tx *Tx) deleteTerms(ctx context.Context, terms []string) error {
+	var sounds [][2]string
+	for _, t := range terms {
+		for _, k := range language.StemKeys(t) {
+			sounds = append(sounds, [2]string{k, t})
+		}
+	}
+	for chunk := range slices.Chunk(sounds, 256) {
+		var p part
+		p.add(`DELETE FROM search_fold WHERE (fold, term) IN (VALUES `)
+		for i := range padded(len(chunk)) {
+			s := chunk[min(i, len(chunk)-1)]
+			p.addIf(i > 0, `, `).add(`(?, ?)`, s[0], s[1])
+		}
+		p.add(`)`)
+		if _, err := tx.exec(ctx, p.text.String(), p.args...); err != nil {
+			return err
+		}
+	}
+	for chunk := range slices.Chunk(terms, 500) {
+		var p part
+		p.add(`DELETE FROM search_term WHERE 1 = 1`)
+		in(&p, "term", chunk)
+		if _, err := tx.exec(ctx, p.text.String(), p.args...); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -781,7 +832,7 @@ func (tx *Tx) DropDocs(ctx context.Context, kind string, refs ...string) error {
 	rows, err := tx.docRows(ctx, "ref", anys(refs))
 	if err == nil {
 		rows = slices.DeleteFunc(rows, func(r docRow) bool { return r.kind != number })
-		err = tx.takeOut(ctx, rows, nil)
+		err = tx.takeOut(ctx, rows, nil, false)
 	}
 	if err != nil {
 		return fmt.Errorf("drop documents: %w", err)
@@ -789,16 +840,139 @@ func (tx *Tx) DropDocs(ctx context.Context, kind string, refs ...string) error {
 	return nil
 }
 
+// settingLoose is there while the index of words may still hold words of documents that were dropped many at once: see DropDocsSoon.
+const settingLoose = "search.loose"
+
+// DropDocsSoon is DropDocs for very many documents of which the words need not be gone at once, because they stay elsewhere in the database:
+// none is found any more, but their words leave the index with TidySearch, which whoever called this calls until it is done. Until then,
+// erasing an item does it.
+func (tx *Tx) DropDocsSoon(ctx context.Context, kind string, refs ...string) error {
+	number := slices.Index(docKinds, kind) + 1
+	if number == 0 {
+		return fmt.Errorf("drop documents: %w: kind of document", archive.ErrInvalid)
+	}
+	rows, err := tx.docRows(ctx, "ref", anys(refs))
+	if err == nil {
+		rows = slices.DeleteFunc(rows, func(r docRow) bool { return r.kind != number })
+	}
+	if err == nil && len(rows) > 0 {
+		err = tx.SetSetting(ctx, settingLoose, "1")
+	}
+	if err == nil && len(rows) > 0 {
+		err = tx.takeOut(ctx, rows, nil, true)
+	}
+	if err != nil {
+		return fmt.Errorf("drop documents: %w", err)
+	}
+	return nil
+}
+
+// LooseSearch says whether TidySearch has something to do.
+func (tx *Tx) LooseSearch(ctx context.Context) (bool, error) {
+	text, _, err := tx.Setting(ctx, settingLoose)
+	return text != "", err
+}
+
+// tidyPages is how many pages of the index of words one step of TidySearch writes: some 8 MB.
+const tidyPages = 2000
+
+// TidySearch takes one step on the way to an index of words without those of documents that DropDocsSoon dropped; first says that it is the
+// first one. Each step is a transaction of its own, so that others can write between them. After the last one, TidyTerms is due.
+func (tx *Tx) TidySearch(ctx context.Context, first bool) (done bool, err error) {
+	if tx.db.sqlite == nil {
+		return true, nil // the rows are gone, and the engine's own sweeping takes what is left of them
+	}
+	fail := func(err error) (bool, error) { return false, fmt.Errorf("tidy the index of words: %w", err) }
+	pages := tidyPages
+	if first {
+		pages = -tidyPages // as the engine has it: begin to merge all pieces into one
+	}
+	before, err := one(ctx, tx, value[int64], `SELECT total_changes()`)
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := tx.exec(ctx, `INSERT INTO search_index (search_index, rank) VALUES ('merge', $1)`, pages); err != nil {
+		return fail(err)
+	}
+	after, err := one(ctx, tx, value[int64], `SELECT total_changes()`)
+	if err != nil {
+		return fail(err)
+	}
+	return !first && after-before < 2, nil // so the engine says that nothing was left to do
+}
+
+// TidyTerms looks through a page of the words that documents had, after one, and forgets those that none has any more. It gives the last word
+// of the page and how many were forgotten; "" at the end, when what DropDocsSoon began is done.
+func (tx *Tx) TidyTerms(ctx context.Context, after string, limit int) (last string, forgotten int, err error) {
+	fail := func(err error) (string, int, error) { return "", 0, fmt.Errorf("tidy words: %w", err) }
+	has := `SELECT 1 FROM search_index WHERE search_index MATCH '"' || replace(t.term, '"', '""') || '"'`
+	if tx.db.sqlite == nil {
+		has = `SELECT 1 FROM search_index WHERE tokens @@ ('''' || replace(replace(t.term, '\', '\\'), '''', '''''') || '''')::tsquery`
+	}
+	type row struct {
+		term string
+		has  bool
+	}
+	page, err := all(ctx, tx, func(s scanner) (r row, err error) { err = s.Scan(&r.term, &r.has); return r, err },
+		`SELECT t.term, EXISTS (`+has+`) FROM search_term t WHERE t.term > $1 ORDER BY t.term LIMIT $2`, after, limit)
+	if err != nil {
+		return fail(err)
+	}
+	if len(page) == 0 {
+		if err := tx.SetSetting(ctx, settingLoose, ""); err != nil {
+			return fail(err)
+		}
+		return "", 0, nil
+	}
+	var gone []string
+	for _, r := range page {
+		if !r.has {
+			gone = append(gone, r.term)
+		}
+	}
+	if len(gone) > 0 {
+		err = tx.forgotTerms(ctx)
+	}
+	if err == nil {
+		err = tx.deleteTerms(ctx, gone)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return page[len(page)-1].term, len(gone), nil
+}
+
+// tight makes sure that the index of words holds nothing of documents that are gone, before something is erased.
+func (tx *Tx) tight(ctx context.Context) error {
+	loose, err := tx.LooseSearch(ctx)
+	if err != nil || !loose {
+		return err
+	}
+	if tx.db.sqlite != nil {
+		if _, err := tx.exec(ctx, `INSERT INTO search_index (search_index) VALUES ('optimize')`); err != nil {
+			return err
+		}
+	}
+	for after := ""; ; {
+		if after, _, err = tx.TidyTerms(ctx, after, 1000); err != nil || after == "" {
+			return err
+		}
+	}
+}
+
 // DropDocsOfItem removes every document that belongs to an item.
 func (tx *Tx) DropDocsOfItem(ctx context.Context, item string) error {
 	fail := func(err error) error { return fmt.Errorf("drop documents of item %s: %w", item, err) }
+	if err := tx.tight(ctx); err != nil {
+		return fail(err)
+	}
 	numbers, err := all(ctx, tx, value[int64], `SELECT d.n FROM item i JOIN search_doc d ON d.accession_no = i.accession_no AND d.item_no = i.number
 		WHERE i.id = $1 AND d.accession_no > 0 ORDER BY d.n`, item)
 	if err != nil {
 		return fail(err)
 	}
 	// And what was claimed on the strength of it.
-	claims, err := all(ctx, tx, value[int64], `SELECT d.n FROM search_doc d WHERE d.claim_id <> '' AND d.claim_id IN (
+	claims, err := all(ctx, tx, value[int64], `SELECT d.n FROM search_doc d WHERE d.claim_id <> '' AND d.ref IN (
 		SELECT claim_id FROM claim_source WHERE item_id = $1 UNION SELECT id FROM claim WHERE item_id = $2)`, item, item)
 	if err != nil {
 		return fail(err)
@@ -809,7 +983,7 @@ func (tx *Tx) DropDocsOfItem(ctx context.Context, item string) error {
 	if err != nil {
 		return fail(err)
 	}
-	if err := tx.takeOut(ctx, rows, nil); err != nil {
+	if err := tx.takeOut(ctx, rows, nil, false); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -517,7 +517,7 @@ func (s *Server) importUndo(w http.ResponseWriter, r *request) error {
 	if err := s.fresh(r); err != nil {
 		return err
 	}
-	if _, err := s.o.Exchange.Undo(r.Context(), r.reader.Subject, r.PathValue("import")); err != nil {
+	if _, err := s.o.Exchange.Undo(r.Context(), r.reader.Subject, r.PathValue("import"), nil); err != nil {
 		return err
 	}
 	return redirect(w, r, "/import", "import-undone")
@@ -652,6 +652,7 @@ type (
 	undoneJSON struct {
 		Retracted int64 `json:"retracted"`
 		Restored  int64 `json:"restored"`
+		Emptied   int64 `json:"emptied" doc:"entities that the import made and of which nothing is said any more"`
 		Beyond    int64 `json:"beyond"`
 	}
 	askJSON struct {
@@ -764,11 +765,11 @@ func (s *Server) apiImportUndo(w http.ResponseWriter, r *request) error {
 	if s.o.Exchange == nil {
 		return archive.ErrNotFound
 	}
-	u, err := s.o.Exchange.Undo(r.Context(), r.reader.Subject, r.PathValue("import"))
+	u, err := s.o.Exchange.Undo(r.Context(), r.reader.Subject, r.PathValue("import"), nil)
 	if err != nil {
 		return err
 	}
-	return s.reply(w, r, undoneJSON(u))
+	return s.reply(w, r, undoneJSON{u.Retracted, u.Restored, u.Emptied, u.Beyond})
 }
 
 // apiExports serves GET /api/v1/exports.

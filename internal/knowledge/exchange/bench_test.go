@@ -42,7 +42,7 @@ func BenchmarkImport(b *testing.B) {
 				}
 				if what == "undo" {
 					b.StartTimer()
-					_, err := s.Undo(b.Context(), w.lead, out.ID)
+					_, err := s.Undo(b.Context(), w.lead, out.ID, nil)
 					must(b, err)
 				}
 				b.StopTimer()

@@ -186,18 +186,18 @@ func TestTableIsTakenIn(t *testing.T) {
 			t.Errorf("after replacing: %v", v)
 		}
 		// Undone, what it replaced is back.
-		undone, err := w.Undo(t.Context(), w.lead, fourth.ID)
+		undone, err := w.Undo(t.Context(), w.lead, fourth.ID, nil)
 		must(t, err)
 		if v := w.values(t, w.lead, rows[0].Entity, "birth-date"); len(v) != 3 || undone.Retracted != 1 || undone.Restored != 2 {
 			t.Errorf("after undoing: %v %+v", v, undone)
 		}
-		if _, err := w.Undo(t.Context(), w.lead, fourth.ID); !errors.Is(err, archive.ErrConflict) {
+		if _, err := w.Undo(t.Context(), w.lead, fourth.ID, nil); !errors.Is(err, archive.ErrConflict) {
 			t.Errorf("undone twice: %v", err)
 		}
-		if _, err := w.Undo(t.Context(), w.root, out.ID); !errors.Is(err, archive.ErrNotFound) {
+		if _, err := w.Undo(t.Context(), w.root, out.ID, nil); !errors.Is(err, archive.ErrNotFound) {
 			t.Errorf("somebody else's import: %v", err)
 		}
-		_, err = w.Undo(t.Context(), w.lead, out.ID)
+		_, err = w.Undo(t.Context(), w.lead, out.ID, nil)
 		must(t, err)
 		if v := w.values(t, w.lead, rows[0].Entity, "name"); len(v) != 0 {
 			t.Errorf("a name stands: %v", v)

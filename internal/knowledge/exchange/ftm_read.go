@@ -202,6 +202,7 @@ func (in *ftmIntake) settle(ctx context.Context, batch []*ftmLine, pass, next in
 		for _, l := range batch { // this may run again
 			l.entity, l.fresh, l.known = archive.Entity{}, false, false
 		}
+		b.Imports(in.run.ID)
 		write := in.entities
 		if pass == passSaid || in.o.DryRun {
 			write = in.all

@@ -183,7 +183,7 @@ func TestFtMComesBackWhole(t *testing.T) {
 				t.Fatal("taking it in again changed something")
 			}
 			// Undone, nothing stands.
-			_, err = there.Undo(t.Context(), there.root, out.ID)
+			_, err = there.Undo(t.Context(), there.root, out.ID, nil)
 			must(t, err)
 			must(t, there.db.Read(t.Context(), func(tx *store.Tx) error {
 				standing, err := tx.Claims(t.Context(), policy.ScopeOf(there.root), store.ClaimQuery{Standing: true})

@@ -400,6 +400,7 @@ func (in *intake) settle(ctx context.Context, batch []line, next int64, ended bo
 		// The database may run this again.
 		counts, reports, helped = in.out.Counts, reports[:0], 0
 		clear(names)
+		b.Imports(in.run.ID)
 		rows, n, err := in.write(ctx, b, batch, names)
 		if err != nil {
 			return err
@@ -832,85 +833,192 @@ func (in *intake) compare(ctx context.Context, b *knowledge.Bulk, l *line) error
 	return nil
 }
 
-// Undone is what became of undoing an import.
+// Undone is what became of undoing an import, or how far it is.
 type Undone struct {
 	Retracted int64 `json:"retracted"`
 	Restored  int64 `json:"restored"`
-	// Beyond counts claims that lie outside what the person may see by now; they stay.
+	// Emptied counts entities that the import had made and of which nothing is said any more: they are in no list and no export.
+	Emptied int64 `json:"emptied"`
+	// Beyond counts claims that lie outside what the person may see by now; they stay, and so do their entities.
 	Beyond int64 `json:"beyond"`
+	// Claims is how many there were to take back when this run began.
+	Claims int64 `json:"-"`
 }
 
-// Undo takes every claim back that an import of one's own brought and that still stands, and brings back what they had taken the place of.
-// Entities that it made stay, with nothing said about them. It can be called again when it broke off. archive.ErrNotFound, archive.ErrConflict
-// if it was undone before.
-func (s *Service) Undo(ctx context.Context, who policy.Subject, id string) (Undone, error) {
+// manyUndone is from how many claims on their words leave the index of words in one sweep at the end and not one by one, which takes a hundred
+// times as long, and the sweep as long as it takes to write the whole index once.
+const manyUndone = 2000
+
+// Undo takes every claim back that an import of one's own brought and that still stands, brings back what they had taken the place of, and
+// takes the entities that it made out of the lists, if nothing else is said of them. It goes in batches, each of which is one transaction with
+// one event; one that broke off is called again and goes on. progress is called after each batch; nil: not. archive.ErrNotFound;
+// archive.ErrConflict if it was undone before.
+func (s *Service) Undo(ctx context.Context, who policy.Subject, id string, progress func(Undone)) (Undone, error) {
 	if err := policy.Decide(who, policy.Import, policy.Object{}).Err(); err != nil {
 		return Undone{}, err
 	}
 	if archive.CheckID(archive.PrefixImport, id) != nil {
 		return Undone{}, archive.ErrNotFound
 	}
-	var out Undone
-	after := ""
-	for done := false; !done; {
-		var here Undone
-		next := after
-		err := s.o.Knowledge.Bulk(ctx, who, "undo import", func(b *knowledge.Bulk) error {
-			here, next, done = Undone{}, after, false
-			run, err := b.Tx().Import(ctx, who.Agent, id)
-			if err != nil {
+	u := &undo{s: s, who: who, id: id, progress: progress}
+	for _, step := range []func(context.Context) error{u.begin, u.claims, u.entities, u.words, u.end} {
+		if err := step(ctx); err != nil {
+			return u.out, fmt.Errorf("undo import %s: %w", id, err)
+		}
+	}
+	return u.out, nil
+}
+
+// undo is one run of Undo.
+type undo struct {
+	s        *Service
+	who      policy.Subject
+	id       string
+	progress func(Undone)
+	many     bool
+	out      Undone
+}
+
+func (u *undo) tell() {
+	if u.progress != nil {
+		u.progress(u.out)
+	}
+}
+
+// begin ends the import if it is still under way, so that nothing more comes from it.
+func (u *undo) begin(ctx context.Context) error {
+	err := u.s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		run, err := tx.Import(ctx, u.who.Agent, u.id)
+		if err != nil {
+			return err
+		}
+		if run.State == store.ImportUndone {
+			return archive.ErrConflict
+		}
+		if u.out.Claims, err = tx.CountImported(ctx, u.id); err != nil {
+			return err
+		}
+		return tx.BeginUndo(ctx, u.id, u.s.now())
+	})
+	u.many = u.out.Claims >= manyUndone
+	return err
+}
+
+// undoPage is how many identifiers of claims are read at once: some 2 MB. The database sorts what is left for each page.
+const undoPage = 50_000
+
+// claims takes the claims back, batch by batch.
+func (u *undo) claims(ctx context.Context) error {
+	for after := ""; ; {
+		var ids []string
+		err := u.s.o.DB.Read(ctx, func(tx *store.Tx) (err error) { ids, err = tx.ImportedClaims(ctx, u.id, after, undoPage); return err })
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		after = ids[len(ids)-1]
+		for batch := range slices.Chunk(ids, u.s.o.Batch) {
+			if err := u.batch(ctx, batch); err != nil {
 				return err
 			}
-			if run.State == store.ImportUndone {
-				return archive.ErrConflict
-			}
-			ids, err := b.Tx().ImportedClaims(ctx, id, after, s.o.Batch)
-			if err != nil {
-				return err
-			}
-			if len(ids) < s.o.Batch {
-				done = true
-				if err := b.Tx().UndoImport(ctx, id, who.Agent, s.now()); err != nil {
-					return err
-				}
-			}
-			if len(ids) == 0 {
-				return nil
-			}
-			next = ids[len(ids)-1]
-			visible, err := b.Tx().Claims(ctx, b.Scope(), store.ClaimQuery{IDs: ids, Standing: true})
-			if err != nil {
-				return err
-			}
-			var mine []string
-			for _, c := range visible {
-				mine = append(mine, c.ID)
-			}
-			here.Beyond = int64(len(ids) - len(mine))
-			if len(mine) == 0 {
-				return nil
-			}
-			was, err := b.Tx().ReplacedByImport(ctx, id, mine)
-			if err != nil {
-				return err
-			}
-			if err := b.Retract(ctx, "the import "+id+" was undone", "", mine...); err != nil {
-				return err
-			}
-			if err := b.Restore(ctx, was...); err != nil {
-				return err
-			}
-			here.Retracted, here.Restored = int64(len(mine)), int64(len(was))
-			b.Detail("import", id)
+			u.tell()
+		}
+	}
+}
+
+// batch takes some claims back, and brings back what they had replaced.
+func (u *undo) batch(ctx context.Context, ids []string) error {
+	var here Undone
+	err := u.s.o.Knowledge.Bulk(ctx, u.who, "undo import", func(b *knowledge.Bulk) error {
+		here = Undone{} // this may run again
+		visible, err := b.Tx().Claims(ctx, b.Scope(), store.ClaimQuery{IDs: ids, Standing: true})
+		if err != nil {
+			return err
+		}
+		var mine, about []string
+		for _, c := range visible {
+			mine, about = append(mine, c.ID), append(about, c.Entity)
+		}
+		here.Beyond = int64(len(ids) - len(mine))
+		if len(mine) == 0 {
 			return nil
+		}
+		was, err := b.Tx().ReplacedByImport(ctx, u.id, mine)
+		if err != nil {
+			return err
+		}
+		why := "the import " + u.id + " was undone"
+		if u.many {
+			err = b.RetractMany(ctx, why, mine...)
+		} else {
+			err = b.Retract(ctx, why, "", mine...)
+		}
+		if err != nil {
+			return err
+		}
+		if err := b.Tx().TouchEntities(ctx, u.s.now(), about...); err != nil {
+			return err
+		}
+		restored, err := b.Restore(ctx, was...)
+		if err != nil {
+			return err
+		}
+		here.Retracted, here.Restored = int64(len(mine)), int64(restored)
+		b.Detail("import", u.id)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	u.out.Retracted, u.out.Restored, u.out.Beyond = u.out.Retracted+here.Retracted, u.out.Restored+here.Restored, u.out.Beyond+here.Beyond
+	return nil
+}
+
+// entities takes what the import made and nothing is said of any more out of the lists.
+func (u *undo) entities(ctx context.Context) error {
+	for after, done := "", false; !done; {
+		var empty int
+		var last string
+		err := u.s.o.Knowledge.Bulk(ctx, u.who, "undo import", func(b *knowledge.Bulk) (err error) {
+			empty, last, err = b.EmptyEntities(ctx, u.id, after, u.s.o.Batch, u.many)
+			b.Detail("import", u.id)
+			return err
 		})
 		if err != nil {
-			return out, fmt.Errorf("undo import %s: %w", id, err)
+			return err
 		}
-		out.Retracted, out.Restored, out.Beyond = out.Retracted+here.Retracted, out.Restored+here.Restored, out.Beyond+here.Beyond
-		after = next
+		u.out.Emptied += int64(empty)
+		after, done = last, last == ""
+		u.tell()
 	}
-	return out, nil
+	return nil
+}
+
+// words lets the index of words forget what many claims had, in steps between which others can write. It is also due if an earlier run left it.
+func (u *undo) words(ctx context.Context) error {
+	loose := false
+	err := u.s.o.DB.Read(ctx, func(tx *store.Tx) (err error) { loose, err = tx.LooseSearch(ctx); return err })
+	if err != nil || !loose {
+		return err
+	}
+	for first, done := true, false; !done; first = false {
+		if err := u.s.o.DB.Write(ctx, func(tx *store.Tx) (err error) { done, err = tx.TidySearch(ctx, first); return err }); err != nil {
+			return err
+		}
+	}
+	for after, done := "", false; !done; {
+		var last string
+		err := u.s.o.DB.Write(ctx, func(tx *store.Tx) (err error) { last, _, err = tx.TidyTerms(ctx, after, u.s.o.Batch); return err })
+		if err != nil {
+			return err
+		}
+		after, done = last, last == ""
+	}
+	return nil
+}
+
+// end marks the import as undone.
+func (u *undo) end(ctx context.Context) error {
+	return u.s.o.DB.Write(ctx, func(tx *store.Tx) error { return tx.UndoImport(ctx, u.id, u.who.Agent, u.s.now()) })
 }
 
 // Imports gives one's own imports, the newest first.
