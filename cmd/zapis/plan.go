@@ -27,6 +27,25 @@ type planCmd struct {
 	Render  planRenderCmd  `cmd:"" help:"Render an approved version and state its clip, or write its files once more."`
 }
 
+// planWords are the words for the codes of refusals, and what to do about them.
+var planWords = map[string][2]string{
+	redact.CodeOwn:         {"You wrote a part of this plan: another person has to look at it and approve it.", ""},
+	redact.CodeNotNewest:   {"There is a newer version.", ""},
+	redact.CodeDecided:     {"This version was approved or sent back already.", ""},
+	redact.CodeNotChecked:  {"The gap check of this version is not done.", "zapis plan check ID"},
+	redact.CodeOpen:        {"The gap check found things that are neither covered nor dismissed.", "zapis plan show ID"},
+	redact.CodeNotLooked:   {"You have not stepped through this version.", "Do so in the workspace: /plans/ID/look"},
+	redact.CodeNotApproved: {"Only an approved version is rendered.", ""},
+	redact.CodeConflict:    {"Somebody saved another version in the meantime.", "Look at it: zapis plan diff ID A B"},
+	redact.CodeErased:      {"An item of this plan was erased, and the plan with it.", ""},
+	redact.CodeNoReason:    {"A reason is asked for.", "--why"},
+	redact.CodeNoTitle:     {"A title of one line is asked for.", "--title"},
+	redact.CodeTooLong:     {"A text is too long.", ""},
+	redact.CodeInvalid:     {"A text has characters in it that cannot be printed.", ""},
+	redact.CodeNoVideo:     {"Only footage can be redacted.", ""},
+	redact.CodeNoJobs:      {"Nobody works on jobs here.", "zapis worker"},
+}
+
 // explainPlan gives words to the codes of refusals.
 func (k *call) explainPlan(err error) error {
 	if err == nil {
@@ -39,24 +58,8 @@ func (k *call) explainPlan(err error) error {
 		}
 		return archive.Explain(err, "The plan is not valid:"+b.String(), "")
 	}
-	words := map[string][2]string{
-		redact.CodeOwn:         {"You wrote a part of this plan: another person has to look at it and approve it.", ""},
-		redact.CodeNotNewest:   {"There is a newer version.", ""},
-		redact.CodeDecided:     {"This version was approved or sent back already.", ""},
-		redact.CodeNotChecked:  {"The gap check of this version is not done.", "zapis plan check ID"},
-		redact.CodeOpen:        {"The gap check found things that are neither covered nor dismissed.", "zapis plan show ID"},
-		redact.CodeNotLooked:   {"You have not stepped through this version.", "Do so in the workspace: /plans/ID/look"},
-		redact.CodeNotApproved: {"Only an approved version is rendered.", ""},
-		redact.CodeConflict:    {"Somebody saved another version in the meantime.", "Look at it: zapis plan diff ID A B"},
-		redact.CodeErased:      {"An item of this plan was erased, and the plan with it.", ""},
-		redact.CodeNoReason:    {"A reason is asked for.", "--why"},
-		redact.CodeNoTitle:     {"A title of one line is asked for.", "--title"},
-		redact.CodeTooLong:     {"A text is too long.", ""},
-		redact.CodeNoVideo:     {"Only footage can be redacted.", ""},
-		redact.CodeNoJobs:      {"Nobody works on jobs here.", "zapis worker"},
-	}
 	if p, ok := errors.AsType[*archive.Public](err); ok {
-		if w, ok := words[p.Text]; ok {
+		if w, ok := planWords[p.Text]; ok {
 			return archive.Explain(err, w[0], w[1])
 		}
 	}
@@ -132,7 +135,8 @@ func (c *planShowCmd) Run(k *call) error {
 		}
 		rendered := err == nil
 		if k.JSON {
-			k.json(map[string]any{"plan": planOf(v.Summary), "sha256": hex.EncodeToString(v.Version.SHA256[:]), "blockers": blockersJSON(check), "files": filesJSON(made)})
+			k.json(map[string]any{"plan": planOf(v.Summary), "sha256": hex.EncodeToString(v.Version.SHA256[:]), "blockers": blockersJSON(check), "files": filesJSON(made),
+				"rendering": map[string]any{"state": made.State, "reason": made.Reason, "broken_off": made.BrokenOff}})
 			return nil
 		}
 		k.say("%s %q: %s, version %d, %s", v.ID, v.Title, v.State, v.Head, hex.EncodeToString(v.Version.SHA256[:]))
@@ -161,13 +165,24 @@ func (c *planShowCmd) Run(k *call) error {
 			k.blockers(check)
 		}
 		if rendered {
-			k.say("  rendering: %s %s", made.State, made.Reason)
+			k.say("  rendering: %s", rendering(made))
 			for _, f := range made.Files {
 				k.say("    %s %s %s", f.Name, size(f.Bytes), hex.EncodeToString(f.SHA256[:]))
 			}
 		}
 		return nil
 	})
+}
+
+// rendering says how it stands with one.
+func rendering(r redact.Rendering) string {
+	switch {
+	case r.Reason == redact.ReasonInterrupted:
+		return fmt.Sprintf("%s; it broke off %d times, of which nothing is left, and begins again", r.State, r.BrokenOff)
+	case r.Reason != "":
+		return r.State + ": " + r.Reason
+	}
+	return r.State
 }
 
 func blockersJSON(c redact.Check) []map[string]any {
@@ -423,10 +438,10 @@ func (c *planRenderCmd) Run(k *call) error {
 			}
 		}
 		if k.JSON {
-			k.json(map[string]any{"id": c.Plan, "version": r.Version, "state": r.State, "clip": r.Clip, "milliseconds": r.Milliseconds, "files": filesJSON(r)})
+			k.json(map[string]any{"id": c.Plan, "version": r.Version, "state": r.State, "reason": r.Reason, "broken_off": r.BrokenOff, "clip": r.Clip, "milliseconds": r.Milliseconds, "files": filesJSON(r)})
 			return nil
 		}
-		k.say("%s version %d: %s %s", c.Plan, r.Version, r.State, r.Clip)
+		k.say("%s version %d: %s %s", c.Plan, r.Version, rendering(r), r.Clip)
 		for _, f := range r.Files {
 			k.say("  %s %s %s", f.Name, size(f.Bytes), hex.EncodeToString(f.SHA256[:]))
 		}
