@@ -129,7 +129,7 @@ type PlanFile struct {
 // PlanRender is what was rendered of a version.
 type PlanRender struct {
 	State  string // asked, done, failed, destroyed
-	Reason string // code of why it failed
+	Reason string // code of why it failed; of one that is asked for: it broke off and begins again
 	Files  []PlanFile
 }
 
