@@ -11,6 +11,7 @@ import (
 	"zapis/internal/app"
 	"zapis/internal/archive"
 	"zapis/internal/custody"
+	"zapis/internal/grade"
 	"zapis/internal/policy"
 	"zapis/internal/reading"
 	"zapis/internal/store"
@@ -19,6 +20,7 @@ import (
 type itemCmd struct {
 	List    itemListCmd    `cmd:"" help:"List items."`
 	Show    itemShowCmd    `cmd:"" help:"Show what is known of an item."`
+	Grade   itemGradeCmd   `cmd:"" help:"Say how hard items are to watch."`
 	Extract itemExtractCmd `cmd:"" help:"Write the original of an item in the clear. The reason is recorded first."`
 }
 
@@ -40,13 +42,14 @@ type itemJSON struct {
 	Height     int    `json:"height,omitempty"`
 	Anomalies  int    `json:"anomalies,omitempty"`
 	Copies     int    `json:"copies"`
+	Difficulty int    `json:"difficulty"` // 0 to 3; -1 not judged
 }
 
 func itemOf(i archive.Item) itemJSON {
 	return itemJSON{
 		ID: i.ID, Ref: i.Reference(), Accession: i.Accession, Kind: string(i.Kind), State: string(i.State), Reason: i.Reason, Bytes: i.Size,
 		SHA256: hex.EncodeToString(i.SHA256), MS: i.Duration.Milliseconds(), RecordedAt: stamp(i.RecordedAt), ReceivedAt: stamp(i.ReceivedAt),
-		Format: i.Format, Codec: i.Codec, Width: i.Width, Height: i.Height, Anomalies: i.Anomalies, Copies: i.Copies,
+		Format: i.Format, Codec: i.Codec, Width: i.Width, Height: i.Height, Anomalies: i.Anomalies, Copies: i.Copies, Difficulty: i.Difficulty,
 	}
 }
 
@@ -173,11 +176,53 @@ func (c *itemShowCmd) Run(k *call) error {
 				fmt.Fprintf(w, "picture\t%d × %d, %.3g per second\n", it.Width, it.Height, it.FrameRate)
 			}
 			fmt.Fprintf(w, "copies\t%d\n", it.Copies)
+			fmt.Fprintf(w, "hard to watch\t%s\n", difficultyWord(it.Difficulty))
 			fmt.Fprintf(w, "sealed as\t%s in %s\n", it.Object.Object, it.Object.Envelope)
 			for _, d := range derived {
 				fmt.Fprintf(w, "%s\t%s  %s v%d by %s %s, %s\n", d.Kind, d.ID, d.Recipe, d.RecipeVersion, d.Tool, d.ToolVersion, size(d.Size))
 			}
 		})
+	})
+}
+
+// difficultyWord writes how hard an item is to watch.
+func difficultyWord(n int) string {
+	if n < 0 {
+		return "not judged"
+	}
+	return fmt.Sprintf("V%d", n)
+}
+
+type itemGradeCmd struct {
+	Level  string   `arg:"" enum:"V0,V1,V2,V3,none" help:"V0 (not hard), V1 (somewhat), V2 (hard), V3 (very hard), or none: not judged, which counts as the hardest."`
+	Items  []string `arg:"" help:"Identifiers or references of the items, at most 200. All of them are judged, or none."`
+	Reason string   `help:"Why. Kept for ever in the custody record; name no people."`
+}
+
+func (c *itemGradeCmd) Run(k *call) error {
+	return k.with(app.Options{}, func(a *app.App) error {
+		level := archive.Unjudged
+		if c.Level != "none" {
+			level = int(c.Level[1] - '0')
+		}
+		var list []grade.Judgement
+		for _, name := range c.Items {
+			it, err := k.findItem(a, name)
+			if err != nil {
+				return err
+			}
+			list = append(list, grade.Judgement{Item: it.ID, From: grade.Whatever, To: level})
+		}
+		n, err := a.Grade.Set(k.ctx, operator(a), c.Reason, list...)
+		if err != nil {
+			return err
+		}
+		if k.JSON {
+			k.json(map[string]any{"difficulty": level, "items": len(list), "changed": n})
+			return nil
+		}
+		k.say("%s: %d of %d items changed.", difficultyWord(level), n, len(list))
+		return nil
 	})
 }
 

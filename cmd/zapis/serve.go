@@ -73,7 +73,7 @@ func (c *serveCmd) serve(k *call, a *app.App, l net.Listener, origin string) err
 	}
 	defer accounts.Close()
 	site, err := web.New(web.Options{
-		Account: accounts, Reading: a.Reading, Log: a.Anchor, Proof: a.Proof, Erase: a.Erase, Catalogue: a.Knowledge, Exchange: a.Exchange, Testimony: a.Knowledge, Identity: a.Identities, Compartments: a.Knowledge, Note: a.Note, Transcript: a.Transcript, Search: a.Search, Machine: a.Machine, Copies: a.Copies, Match: a.Match, Plan: a.Redact, Release: a.Release, Origin: origin, InsecureHTTP: c.InsecureHTTP, Version: a.Version, Logger: a.Logger,
+		Account: accounts, Reading: a.Reading, Log: a.Anchor, Proof: a.Proof, Erase: a.Erase, Catalogue: a.Knowledge, Exchange: a.Exchange, Testimony: a.Knowledge, Identity: a.Identities, Compartments: a.Knowledge, Note: a.Note, Transcript: a.Transcript, Search: a.Search, Machine: a.Machine, Copies: a.Copies, Match: a.Match, Plan: a.Redact, Release: a.Release, Grade: a.Grade, Origin: origin, InsecureHTTP: c.InsecureHTTP, Version: a.Version, Logger: a.Logger,
 	})
 	if err != nil {
 		return err

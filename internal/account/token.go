@@ -33,7 +33,7 @@ const (
 // came from, identities, consent, accounts, the machine room.
 var tokenActions = map[string][]policy.Action{
 	TokenRead:   {policy.Browse, policy.ViewItem, policy.ListAccessions, policy.ViewAccession, policy.ViewCatalogue, policy.Search},
-	TokenWrite:  {policy.EditCatalogue, policy.Annotate, policy.DecideSuggestion, policy.Import},
+	TokenWrite:  {policy.EditCatalogue, policy.Annotate, policy.Grade, policy.DecideSuggestion, policy.Import},
 	TokenExport: {policy.Export},
 }
 

@@ -20,6 +20,7 @@ import (
 	"zapis/internal/derive"
 	"zapis/internal/erase"
 	"zapis/internal/fixity"
+	"zapis/internal/grade"
 	"zapis/internal/ingest"
 	"zapis/internal/job"
 	"zapis/internal/knowledge"
@@ -95,6 +96,7 @@ type App struct {
 	Knowledge  *knowledge.Service    // the catalogue
 	Identities *knowledge.Identities // who stands behind its codes
 	Note       *note.Service
+	Grade      *grade.Service
 	Redact     *redact.Service  // redaction plans
 	Release    *release.Service // what leaves
 	Search     *search.Service
@@ -263,6 +265,9 @@ func (a *App) activities(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = a.openNote(); err != nil {
+		return err
+	}
+	if err = a.openGrade(); err != nil {
 		return err
 	}
 	if err = a.openRedact(); err != nil {

@@ -69,6 +69,7 @@ func (s *Server) operations() []operation {
 		{"GET", "/api/v1/items/{item}/claims", policy.ViewItem, "itemClaims", "Claims that rest on an item", lang, nil, claimsJSON{}, "", s.apiItemClaims},
 		{"GET", "/api/v1/items/{item}/notes", policy.ViewItem, "itemNotes", "Notes on an item", nil, nil, nil, "application/json", s.itemNotes},
 		{"POST", "/api/v1/items/{item}/notes", policy.Annotate, "addNote", "Make a note", nil, draftJSON{}, noteJSON{}, "", s.noteAdd},
+		{"POST", "/api/v1/items/{item}/difficulty", policy.Grade, "gradeItem", "Say how hard an item is to watch", nil, gradeJSON{}, okJSON{}, "", s.gradeAPI},
 		{"GET", "/api/v1/suggestions", policy.ViewItem, "listSuggestions", "What machines found", []parameterDoc{{"item", ""}, {"kind", ""}, {"state", "suggested, confirmed or dismissed"}, {"limit", ""}, {"after", ""}},
 			nil, suggestionsJSON{}, "", s.apiSuggestions},
 		{"POST", "/api/v1/suggestions/{suggestion}", policy.DecideSuggestion, "decide", "Confirm or dismiss what a machine found, or take that back", nil, decisionJSON{}, okJSON{}, "", s.apiDecide},

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"zapis/internal/policy"
 	"zapis/internal/reading"
 	"zapis/internal/web/template"
 )
@@ -13,5 +14,5 @@ func (s *Server) archivePage(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.page(w, r, "archive", "archive", template.Archive{Total: sum.Count})
+	return s.page(w, r, "archive", "archive", template.Archive{Total: sum.Count, Grade: s.o.Grade != nil && policy.Could(r.reader.Subject, policy.Grade)})
 }

@@ -21,6 +21,11 @@ func accessionRef(n int64) string { return "Z" + strconv.FormatInt(n, 10) }
 
 // itemPage serves GET /items/{item}.
 func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
+	return s.drawItem(w, r, http.StatusOK, nil)
+}
+
+// drawItem draws the page of an item. typed, if given, is a judgement of how hard it is to watch that was not taken.
+func (s *Server) drawItem(w http.ResponseWriter, r *request, status int, typed *template.GradeForm) error {
 	p, err := s.o.Reading.Item(r.Context(), r.reader, r.PathValue("item"))
 	if err != nil {
 		return err
@@ -42,6 +47,9 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	v.Redact = s.mayRedact(r, p.Item.Item)
+	if v.Grade = s.gradeForm(r, p.Item.Item); v.Grade != nil && typed != nil {
+		v.Grade.Chosen, v.Grade.Reason, v.Grade.Error = typed.Chosen, typed.Reason, typed.Error
+	}
 	if v.Clock, err = s.clockPanel(r, p.Item.Item); err != nil {
 		return err
 	}
@@ -67,7 +75,8 @@ func (s *Server) itemPage(w http.ResponseWriter, r *request) error {
 		}
 		v.Copies = append(v.Copies, one)
 	}
-	return s.page(w, r, "item", "archive", v)
+	s.draw(w, r, status, "item", "archive", v)
+	return nil
 }
 
 func derivatives(all []archive.Derivative) []template.Derivative {

@@ -27,8 +27,8 @@ func (deskPorts) PlanFacts(ctx context.Context, tx *store.Tx, id string, _ int) 
 	f.Plan, err = plan.Parse(v.Body)
 	return f, err
 }
-func (deskPorts) Clip(context.Context, policy.Subject, string) ([]byte, error) {
-	return nil, release.ErrWaiting
+func (deskPorts) Clip(context.Context, policy.Subject, string) ([]byte, [][32]byte, error) {
+	return nil, nil, release.ErrWaiting
 }
 func (deskPorts) Scope(context.Context, policy.Subject, string) ([]byte, error) {
 	return nil, release.ErrWaiting

@@ -19,7 +19,7 @@ var sections = []struct {
 
 // notices are the codes that may be asked for in an address after a redirect; the words are in the catalogue.
 var notices = map[string]bool{
-	"claim-made": true, "claim-restored": true, "claim-retracted": true, "dissent-made": true, "entity-filed": true, "entity-made": true, "finding-made": true, "merge-made": true, "merge-undone": true,
+	"claim-made": true, "claim-restored": true, "claim-retracted": true, "dissent-made": true, "entity-filed": true, "entity-made": true, "finding-made": true, "graded": true, "graded-away": true, "merge-made": true, "merge-undone": true,
 	"cancelled": true, "clock-confirmed": true, "clock-day": true, "clock-dismissed": true, "clock-late": true, "clock-undone": true, "closed": true, "import-undone": true, "token-revoked": true, "copy-confirmed": true, "copy-dismissed": true, "copy-late": true, "copy-undone": true, "erasure-asked": true, "erasure-done": true, "erasure-withdrawn": true, "identity-erased": true, "opened": true, "passkey": true, "passkey-removed": true, "password": true, "plan-approved": true, "plan-checking": true, "plan-dismissed": true, "plan-made": true, "plan-proposing": true, "plan-rejected": true, "plan-rendering": true, "plan-saved": true, "release-correcting": true, "release-embargoed": true, "release-made": true, "release-published": true, "release-signed": true, "release-withdrawn": true, "retried": true, "role": true,
 	"saved": true, "search-restored": true, "search-saved": true, "sessions": true, "withdrawn": true, "words-asked": true, "words-chosen": true, "words-corrected": true, "words-late": true,
 }

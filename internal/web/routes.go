@@ -46,7 +46,7 @@ func (r *route) pattern() string {
 
 // surface is the whole of it. What is not here does not exist; a test compares it with what answers.
 func (s *Server) surface() []route {
-	return slices.Concat(s.coreRoutes(), s.catalogueRoutes(), s.testimonyRoutes(), s.searchRoutes(), s.noteRoutes(), s.transcriptRoutes(), s.machineRoutes(), s.copyRoutes(), s.exchangeRoutes(), s.releaseRoutes(), s.planRoutes())
+	return slices.Concat(s.coreRoutes(), s.catalogueRoutes(), s.testimonyRoutes(), s.searchRoutes(), s.noteRoutes(), s.transcriptRoutes(), s.machineRoutes(), s.copyRoutes(), s.exchangeRoutes(), s.releaseRoutes(), s.planRoutes(), s.gradeRoutes())
 }
 
 // coreRoutes are the archive, the machine room and the accounts.

@@ -59,6 +59,7 @@ type Options struct {
 	Plan       PlanRoom          // nil: nothing is redacted here
 	Release    ReleaseRoom       // nil: nothing is let out here
 	Match      MatchRoom         // nil: nobody says which release a file is from
+	Grade      GradeRoom         // nil: nobody says how hard an item is to watch
 	// Compartments of the catalogue, which the page of accounts grants; nil: there is no catalogue.
 	Compartments Compartments
 	Origin       string // under which people reach the workspace: https://archive.example, or http:// and a loopback address

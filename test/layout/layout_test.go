@@ -70,7 +70,7 @@ var (
 	nouns      = []string{"internal/archive", "internal/policy", "internal/commit", "internal/catalogue", "internal/language"}
 	engines    = []string{"internal/vault", "internal/custody", "internal/tlog", "internal/store", "internal/job", "internal/media", "internal/speech"}
 	backends   = []string{"internal/vault/localdisk", "internal/vault/s3"}
-	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/machine", "internal/match", "internal/note", "internal/knowledge", "internal/search", "internal/transcript", "internal/redact"}
+	activities = []string{"internal/account", "internal/ingest", "internal/fixity", "internal/fsck", "internal/derive", "internal/reading", "internal/erase", "internal/copies", "internal/grade", "internal/machine", "internal/match", "internal/note", "internal/knowledge", "internal/search", "internal/transcript", "internal/redact"}
 )
 
 // activity may import nouns, policy and engines, never another activity nor an adapter.

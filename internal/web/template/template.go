@@ -31,7 +31,7 @@ var files embed.FS
 var Pages = []string{
 	"accession", "accessions", "archive", "away", "copies", "coverage", "custody", "entities", "entity", "entity_edit", "erasures", "error", "export", "facility",
 	"findings", "graph", "health", "identity", "import", "import_file", "incident", "incidents", "item", "jobs", "map", "match", "me", "people", "person", "persons", "places", "plan", "plan-look", "plans", "proof",
-	"release", "release-claims", "release-preview", "release-text", "release-withdraw", "releases",
+	"grades", "release", "release-claims", "release-preview", "release-text", "release-withdraw", "releases",
 	"search", "setup", "sign_in", "sign_in_link", "testimonies", "testimony", "timeline", "withdraw", "words",
 }
 

@@ -185,13 +185,13 @@ func TestNoMessageIsIdle(t *testing.T) {
 	// Families that are put together from a prefix and a code.
 	families := []string{"anomaly", "event", "kind", "state", "reason", "difficulty", "source", "outcome", "trouble", "derivative", "finding", "job",
 		"unit", "date.month", "date.weekday", "date.after_year", "notice", "role", "level", "nav", "jobs.states", "health.line", "health.scopes", "health.disks",
-		"account.error", "erase.error", "signin.error", "reach", "proof.problem", "proof.advice", "proof.reason", "proof.mark", "proof.witness", "proof.stamp", "proof.place",
+		"account.error", "erase.error", "grade.error", "signin.error", "reach", "proof.problem", "proof.advice", "proof.reason", "proof.mark", "proof.witness", "proof.stamp", "proof.place",
 		"search.certainty", "search.complete", "search.entity", "search.example", "search.field", "search.in", "search.order", "search.refused",
 		"clock.by", "clock.jump", "clock.order", "copy.is",
 		"consent.state", "consent.one", "consent.warn", "consent.how", "identity.act", "identity.error", "testimony.error", "withdraw.error",
 		"entity", "entities", "prop", "certainty", "cat.error", "cat.question", "cat.contradiction", "cat.hint", "cat.desk", "cat.make", "cat.act", "cat.source", "cat.month", "cat.season", "cat.date",
 		"map.dispute", "map.unmarked", "map.view", "gate", "match.compared", "match.error", "match.sure", "release.act", "release.at", "release.error", "release.follow", "release.gate", "release.group", "release.precise", "release.state",
-		"plan.blocker", "plan.do", "plan.kind", "plan.mode", "plan.reason", "plan.sreason", "plan.stop", "plan.trouble", "plan.vstate", "plans.change", "plans.error", "plans.field", "plans.state", "plans.waits",
+		"plan.blocker", "plan.do", "plan.kind", "plan.look_trouble", "plan.mode", "plan.reason", "plan.sreason", "plan.stop", "plan.trouble", "plan.vstate", "plans.change", "plans.error", "plans.field", "plans.state", "plans.waits",
 		"words.error", "words.fault", "words.kind", "words.reason", "export.format", "import.error", "import.format", "import.reason", "import.state", "token.allow", "token.error", "token.state",
 		// archive.KIND of a facet, by its name
 		"archive.accession", "archive.kind", "archive.state", "archive.difficulty"}

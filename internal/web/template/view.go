@@ -65,6 +65,7 @@ type AccessionLink struct {
 // Archive is page archive; everything else comes through /api.
 type Archive struct {
 	Total int64 // items that this reader may see; 0 draws the empty state
+	Grade bool  // they may say how hard items are to watch
 }
 
 // Item is page item.
@@ -94,6 +95,7 @@ type Item struct {
 	Visit                string      // identifier of this visit, which every request for bytes carries
 	Seal                 *Seal       // of its accession, if it was sealed with it
 	Erase                *EraseForm  // nil: the person may not ask for its erasure
+	Grade                *GradeForm  // nil: the person may not say how hard it is to watch
 	Claims               *ItemClaims // what the catalogue says on the strength of it; nil: there is no catalogue for this reader
 	Clock                *ClockPanel // nil: none was read
 	Words                *Words      // what is said and written in it; nil: not for this reader
