@@ -101,10 +101,16 @@ type erasureJSON struct {
 	ApprovedBy  string `json:"approved_by,omitempty"`
 	ApprovedAt  string `json:"approved_at,omitempty"`
 	EndedAt     string `json:"ended_at,omitempty"`
+	// Releases that are out and show the item, by their names in addresses.
+	Releases []string `json:"releases,omitempty"`
 }
 
 func erasureOf(e erase.Erasure) erasureJSON {
-	return erasureJSON{ID: e.ID, Item: e.Item, Ref: e.Reference, State: e.State, Reason: e.Reason, RequestedBy: e.RequestedBy, RequestedAt: stamp(e.RequestedAt),
+	var slugs []string
+	for _, r := range e.Releases {
+		slugs = append(slugs, r.Slug)
+	}
+	return erasureJSON{Releases: slugs, ID: e.ID, Item: e.Item, Ref: e.Reference, State: e.State, Reason: e.Reason, RequestedBy: e.RequestedBy, RequestedAt: stamp(e.RequestedAt),
 		ApprovedBy: e.ApprovedBy, ApprovedAt: stamp(e.ApprovedAt), EndedAt: stamp(e.EndsAt)}
 }
 
@@ -156,7 +162,8 @@ func (c *eraseListCmd) Run(k *call) error {
 }
 
 type eraseApproveCmd struct {
-	ID string `arg:"" help:"Identifier of the erasure."`
+	ID       string `arg:"" help:"Identifier of the erasure."`
+	Releases bool   `help:"Agree although releases that are out show the item. They stay out until they are withdrawn."`
 	identity
 }
 
@@ -165,6 +172,18 @@ func (c *eraseApproveCmd) Run(k *call) error {
 		who, err := c.who(k, a)
 		if err != nil {
 			return err
+		}
+		e, err := a.Erase.Erasure(k.ctx, who, c.ID)
+		if err != nil {
+			return err
+		}
+		if len(e.Releases) > 0 && !c.Releases {
+			var slugs []string
+			for _, r := range e.Releases {
+				slugs = append(slugs, r.Slug)
+			}
+			return archive.Explain(fmt.Errorf("approve erasure: %w: releases show the item", archive.ErrConflict), "These releases are out and show the item: "+strings.Join(slugs, ", "),
+				"They stay out when it is erased. Withdraw them first, or agree all the same with --releases. Nothing was done.")
 		}
 		if err := a.Erase.Approve(k.ctx, who, c.ID); err != nil {
 			return err
@@ -227,6 +246,11 @@ func (c *eraseRunCmd) Run(k *call) error {
 		}
 		k.say("Copies elsewhere still hold it: bring every other copy of the vault up to date, and destroy backups of vault and database from before.")
 		k.say("Receipts, clips and bundles that were handed out cannot be reached.")
+		if e, eerr := a.Erase.Erasure(k.ctx, operator(a), c.ID); eerr == nil {
+			for _, r := range e.Releases {
+				k.say("Release %s is still out and shows it: zapis release withdraw %s --reason LANG=TEXT, or: zapis release keep %s --reason TEXT", r.Slug, r.Slug, r.Slug)
+			}
+		}
 		return err
 	})
 }

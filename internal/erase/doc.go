@@ -6,6 +6,7 @@
 // not called done before; and that the custody record, the transparency log and everything else that is held verify as before.
 // docs/design/erasure.md says what is destroyed, in which order, and what stays.
 //
-// It does not reach what left the archive: receipts, clips and bundles that were handed out, copies of the vault that are not
+// It does not withdraw what was published: the releases that show the item are named before it is agreed to and in the event of the agreement,
+// and their desk holds them up until somebody withdraws them or decides to keep them. It does not reach what left the archive: receipts, clips and bundles that were handed out, copies of the vault that are not
 // brought up to date, backups of the database, and what people remember. It does not check who somebody is: its callers do.
 package erase

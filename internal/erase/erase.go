@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -107,7 +108,12 @@ type Erasure struct {
 	RequestedBy, ApprovedBy         string // identifiers of accounts
 	RequestedName, ApprovedName     string // what colleagues see; empty if not known
 	RequestedAt, ApprovedAt, EndsAt time.Time
+	// Releases are those of which something is out that shows the item: they stay out when it is erased, until somebody withdraws them.
+	Releases []Release
 }
+
+// Release is a release that is out, by what everybody knows of it.
+type Release struct{ ID, Slug string }
 
 // Acts in custody events of type administration.
 const (
@@ -116,6 +122,9 @@ const (
 	actWithdrawn = "erasure withdrawn"
 	actRefused   = "erasure refused"
 )
+
+// releasesNamed is how many releases the event of an approval names; the rest are counted.
+const releasesNamed = 58
 
 // maxReason is how long a reason may be, in bytes.
 const maxReason = 500
@@ -204,10 +213,19 @@ func (s *Service) Approve(ctx context.Context, who policy.Subject, id string) er
 		if e.RequestedBy == who.Agent {
 			return ErrSamePerson
 		}
+		resting, err := tx.ReleasesResting(ctx, e.Item)
+		if err != nil {
+			return err
+		}
 		if err := tx.ApproveErasure(ctx, id, who.Agent, s.now()); err != nil {
 			return err
 		}
-		_, err = s.o.Custody.Record(ctx, tx, event(who.Agent, actApproved, id, e.Item, archive.Success))
+		v := event(who.Agent, actApproved, id, e.Item, archive.Success)
+		v.Detail["releases"] = strconv.Itoa(len(resting))
+		for _, r := range resting[:min(len(resting), releasesNamed)] {
+			v.Subjects = append(v.Subjects, archive.Subject{Role: custody.RoleAbout, Kind: custody.KindRelease, ID: r.ID})
+		}
+		_, err = s.o.Custody.Record(ctx, tx, v)
 		return err
 	})
 	if errors.Is(err, ErrSamePerson) {
@@ -385,6 +403,13 @@ func view(ctx context.Context, tx *store.Tx, who policy.Subject, e store.Erasure
 		RequestedBy: e.RequestedBy, ApprovedBy: e.ApprovedBy, RequestedAt: e.RequestedAt, ApprovedAt: e.ApprovedAt, EndsAt: e.FinishedAt}
 	if v.RequestedName, err = name(e.RequestedBy); err != nil {
 		return Erasure{}, err
+	}
+	resting, err := tx.ReleasesResting(ctx, e.Item)
+	if err != nil {
+		return Erasure{}, err
+	}
+	for _, r := range resting {
+		v.Releases = append(v.Releases, Release{ID: r.ID, Slug: r.Slug})
 	}
 	v.ApprovedName, err = name(e.ApprovedBy)
 	return v, err
