@@ -45,9 +45,9 @@ func (g Gray) judgeable() bool { return g.valid() && min(g.W, g.H) >= leastSize 
 
 // Detection is one thing in one frame.
 type Detection struct {
-	US    int64  // microseconds from the beginning of the item
-	Kind  string // KindFace, KindPerson, KindText
-	Box   [4]int // x, y, width, height in millionths of the picture
+	US    int64   // microseconds from the beginning of the item
+	Kind  string  // KindFace, KindPerson, KindText
+	Box   [4]int  // x, y, width, height in millionths of the picture
 	Score float32 // 0 to 1: how sure its detector is; see sure
 }
 
@@ -120,9 +120,9 @@ type Key struct {
 // Found is one thing followed through a stretch: a proposal.
 type Found struct {
 	Kind     string
-	Keys     []Key // ascending in time; one alone only at the very end of an item
-	UntilEnd bool  // the last box stays until the end of the item
+	Keys     []Key   // ascending in time; one alone only at the very end of an item
+	UntilEnd bool    // the last box stays until the end of the item
 	Score    float32 // that of its surest detection
-	Seen     int    // detections it is made of
-	Detector string // recipe
+	Seen     int     // detections it is made of
+	Detector string  // recipe
 }

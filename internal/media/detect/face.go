@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 )
 
 // cascade is cascade/facefinder of github.com/esimov/pigo v1.4.6 (MIT, see cascade/LICENSE), byte for byte. It is a copy
@@ -35,7 +36,7 @@ const (
 const leastFace = 20
 
 // Faces finds frontal faces with pixel comparisons organised in decision trees (Markuš et al., 2013), as trained by the
-// author and shipped with pigo. It looks at the whole picture for upright faces, every second for faces tilted by 22
+// author and shipped with pigo. Five times a second it searches the whole picture for upright faces, once a second for faces tilted by 22
 // degrees, and around faces seen in the last two seconds also for ones that have turned, tilted by up to 34 degrees.
 type Faces struct {
 	trees  *trees
@@ -44,6 +45,13 @@ type Faces struct {
 	hits   []hit
 	full   bool // a search of this frame was broken off
 	not    unjudged
+
+	change   change
+	searched bool
+	last     int64       // when the frame that was last searched is shown
+	before   []Detection // of that frame
+	between  []picture   // frames since, of which those up to waiting count
+	waiting  int
 }
 
 // NewFaces gives a finder of faces.
@@ -61,14 +69,85 @@ func (f *Faces) Name() string { return "face" }
 // Version is that of cascade and parameters together.
 func (f *Faces) Version() int { return 1 }
 
-// Detect adds the faces of a frame. A box holds the face from chin to brow and ears, which is more than the window of
-// the trees.
+// Every says that it wants every frame, and chooses itself which of them it searches.
+func (f *Faces) Every() time.Duration { return 0 }
+
+// mostBetween bounds how many frames wait between two searches.
+const mostBetween = 16
+
+// Detect searches a frame every LookEvery, and the first one after a sudden change. Where a face is that was not there at the last
+// search, or is not there any more, the frames between are looked at, too, at its place: it is known to the frame when it came and went.
 func (f *Faces) Detect(g Gray, us int64, out []Detection) []Detection {
+	sudden := f.change.sudden(g)
+	if f.searched && !sudden && us-f.last < LookEvery.Microseconds() && f.waiting < mostBetween && g.judgeable() {
+		if f.waiting == len(f.between) {
+			f.between = append(f.between, picture{})
+		}
+		f.between[f.waiting] = keep(f.between[f.waiting], us, g)
+		f.waiting++
+		return out
+	}
+	return f.step(g, us, sudden, out)
+}
+
+// step searches a frame and looks for what came or went since the last one.
+func (f *Faces) step(g Gray, us int64, sudden bool, out []Detection) []Detection {
+	first := len(out)
+	out = f.whole(g, us, out)
+	now := slices.Clone(out[first:])
+	missing := func(from, in []Detection) (gone []Detection) {
+		for _, d := range from {
+			if !slices.ContainsFunc(in, func(o Detection) bool { return same(o, d) }) {
+				gone = append(gone, d)
+			}
+		}
+		return gone
+	}
+	ask := missing(f.before, now)
+	if !sudden { // what a cut brings was not there before it
+		ask = append(ask, missing(now, f.before)...)
+	}
+	for _, p := range f.between[:f.waiting] {
+		var found []hit
+		for _, d := range ask {
+			if h, ok := f.near(p.g, d); ok {
+				found = add(found, h)
+			}
+		}
+		for _, h := range found {
+			out = append(out, h.detection(p.us, p.g))
+		}
+	}
+	f.before, f.waiting, f.last, f.searched = now, 0, us, true
+	return out
+}
+
+// near looks for a face at a place where one was a moment ago, or will be, also turned.
+func (f *Faces) near(g Gray, d Detection) (hit, bool) {
+	w := d.Box[2] * g.W / One
+	x, y := d.Box[0]*g.W/One+w/2, (d.Box[1]+d.Box[3]/2)*g.H/One
+	size := w * 100 / 116 // of the window, see detection
+	var near []hit
+	for _, turn := range []int{0, 1, -1, 2, -2, 3, -3} {
+		near = f.search(g, x-w/2, y-w/2, x+w/2, y+w/2, max(leastFace, size*8/10), min(mostFace(g), size*12/10), turn, scoreNear, near)
+	}
+	if len(near) == 0 {
+		return hit{}, false
+	}
+	return slices.MaxFunc(near, func(a, b hit) int { return cmp.Compare(a.score, b.score) }), true
+}
+
+// mostFace is the largest window in a picture.
+func mostFace(g Gray) int { return min(g.W, g.H) * 9 / 10 }
+
+// whole adds the faces of a frame. A box holds the face from chin to brow and ears, which is more than the window of
+// the trees.
+func (f *Faces) whole(g Gray, us int64, out []Detection) []Detection {
 	if !g.judgeable() {
 		f.not.add(us, us, WhySmall)
 		return out
 	}
-	most := min(g.W, g.H) * 9 / 10
+	most := mostFace(g)
 	seen := f.search(g, 0, 0, g.W, g.H, leastFace, most, 0, scoreUpright, nil)
 	if us-f.tilted >= 1_000_000 {
 		f.tilted = us
@@ -82,15 +161,8 @@ func (f *Faces) Detect(g Gray, us int64, out []Detection) []Detection {
 		if slices.ContainsFunc(seen, func(h hit) bool { return same(h.detection(us, g), d) }) {
 			continue
 		}
-		w := d.Box[2] * g.W / One
-		x, y := d.Box[0]*g.W/One+w/2, (d.Box[1]+d.Box[3]/2)*g.H/One
-		size := w * 100 / 116 // of the window, see detection
-		var near []hit
-		for _, turn := range []int{0, 1, -1, 2, -2, 3, -3} {
-			near = f.search(g, x-w/2, y-w/2, x+w/2, y+w/2, max(leastFace, size*8/10), min(most, size*12/10), turn, scoreNear, near)
-		}
-		if len(near) > 0 {
-			seen = add(seen, slices.MaxFunc(near, func(a, b hit) int { return cmp.Compare(a.score, b.score) }))
+		if h, ok := f.near(g, d); ok {
+			seen = add(seen, h)
 		}
 	}
 	if f.full || len(seen) > mostFaces {
@@ -107,11 +179,19 @@ func (f *Faces) Detect(g Gray, us int64, out []Detection) []Detection {
 		f.recent = slices.DeleteFunc(f.recent, func(r Detection) bool { return same(r, d) })
 		f.recent = append(f.recent, d)
 	}
+	f.recent = f.recent[max(0, len(f.recent)-mostFaces):]
 	return out
 }
 
-// Flush holds nothing back; it says which looks came to nothing.
-func (f *Faces) Flush(out []Detection) ([]Detection, []Unjudged) { return out, f.not.by(f, KindFace) }
+// Flush searches the last frame. It says which looks came to nothing.
+func (f *Faces) Flush(out []Detection) ([]Detection, []Unjudged) {
+	if f.waiting > 0 {
+		f.waiting--
+		p := f.between[f.waiting]
+		out = f.step(p.g, p.us, false, out)
+	}
+	return out, f.not.by(f, KindFace)
+}
 
 // search adds what is found in a part of the picture. Each turn is clustered by itself: windows of different turns must
 // not add up to a face.

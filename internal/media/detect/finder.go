@@ -80,8 +80,8 @@ type Finder struct {
 	r     Result
 	eyes  []*eye
 	work  sync.WaitGroup
-	rest  picture    // the newest frame
-	cells [2][]int32 // its means and those of the one before
+	rest  picture // the newest frame
+	seen  change
 	spare sync.Pool
 	done  bool
 
@@ -194,7 +194,7 @@ func (f *Finder) Frame(us int64, g Gray) {
 	}
 	f.r.Times = append(f.r.Times, us)
 	f.rest = keep(f.rest, us, g)
-	sudden := f.sudden()
+	sudden := f.seen.sudden(f.rest.g)
 	f.show(func(e *eye) bool { return e.wants(us, sudden) })
 }
 
@@ -205,11 +205,15 @@ const (
 	suddenShare = 16 // a sixteenth of the cells
 )
 
-// sudden says whether the newest frame differs from the one before as no movement makes it: a cut, a flash, something large that was not
-// there. The first frame does not.
-func (f *Finder) sudden() bool {
+// change holds frames against those before them.
+type change struct {
+	cells [2][]int32 // means of the newest frame and of the one before
+}
+
+// sudden says whether a frame differs from the one before as no movement makes it: a cut, a flash, something large that was not there. The
+// first frame does not.
+func (f *change) sudden(g Gray) bool {
 	f.cells[0], f.cells[1] = f.cells[1], f.cells[0][:0]
-	g := f.rest.g
 	if !g.judgeable() {
 		return false
 	}

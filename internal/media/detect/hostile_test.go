@@ -221,3 +221,74 @@ func TestScoresAreShares(t *testing.T) {
 		}
 	}
 }
+
+// A face that comes and goes between two searches of the whole picture is known to the frame, and is not looked for behind a cut.
+func TestFacesAreKnownToTheFrame(t *testing.T) {
+	t.Parallel()
+	face := sampleFace(t).smaller(3)
+	back, other := textured(640, 360, 3), flat(640, 360, 240)
+	with, elsewhere := back.with(face, 200, 60), other.with(face, 200, 60)
+	for name, c := range map[string]struct {
+		picture  func(i int) Gray
+		from, to int
+	}{
+		"comes and goes": {func(i int) Gray {
+			if i >= 8 && i <= 21 {
+				return with
+			}
+			return back
+		}, 8, 21},
+		"stays at the end": {func(i int) Gray {
+			if i >= 28 {
+				return with
+			}
+			return back
+		}, 28, 29},
+		"a cut brings it": {func(i int) Gray {
+			if i >= 13 {
+				return elsewhere
+			}
+			return back
+		}, 13, 29},
+		"a cut takes it": {func(i int) Gray {
+			if i < 13 {
+				return with
+			}
+			return other
+		}, 0, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := NewFaces()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := find(t, 30, 40_000, d, c.picture)
+			if len(r.Detections) == 0 {
+				t.Fatal("nothing was found")
+			}
+			first, last := r.Detections[0].US/40_000, r.Detections[len(r.Detections)-1].US/40_000
+			if first != int64(c.from) || last != int64(c.to) {
+				t.Errorf("seen from frame %d to %d, it is there from %d to %d", first, last, c.from, c.to)
+			}
+			if n := len(r.Detections); n > c.to-c.from+1 {
+				t.Errorf("%d detections of one face in %d frames", n, c.to-c.from+1)
+			}
+		})
+	}
+}
+
+// However many frames a second there are, few wait.
+func TestFewFramesWait(t *testing.T) {
+	t.Parallel()
+	d, err := NewFaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		d.Detect(flat(64, 48, 9), int64(i), nil)
+	}
+	if len(d.between) > mostBetween {
+		t.Errorf("%d frames are held", len(d.between))
+	}
+}
