@@ -191,7 +191,7 @@ func (s *site) missing() ([]byte, error) {
 		root = u[strings.Index(u[8:], "/")+8:]
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" content=\"noindex\"><title>404</title></head><body><main>\n", s.o.Config.Languages[0])
+	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src %s; base-uri 'none'; form-action 'none'\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" content=\"noindex\"><title>404</title><style>%s</style></head><body><main>\n", s.o.Config.Languages[0], plainDigest, plainStyle)
 	for i, l := range s.o.Config.Languages {
 		t, h := tables[l], "h2"
 		if i == 0 {

@@ -162,6 +162,20 @@ func TestOutcomesAreReadStrictly(t *testing.T) {
 	}
 }
 
+// What people copy from the guide is what is read.
+func TestTheExampleOfTheGuideIsRead(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/guide/site.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	if o, err := site.ParseOutcomes([]byte(example), "2026-11-22"); err != nil || len(o.Cases) != 1 || len(o.Promises) != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
 func FuzzParseOutcomes(f *testing.F) {
 	good, err := json.Marshal(sitetest.Outcomes())
 	if err != nil {

@@ -23,6 +23,7 @@ func example(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.Release.Place.Lat, b.Release.Place.Lon, b.Release.Place.Precision = nil, nil, "city"
 	raw, err := json.Marshal(b.Release)
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +80,7 @@ func TestWhatIsNoRelease(t *testing.T) {
 		"a key less":               {`"related":[`, `"Related":[`},
 		"a list that is null":      {`"masks":[{"reason":"face","count":3},{"reason":"badge","count":1}]`, `"masks":null`},
 		"a state of its own":       {`"state":"published"`, `"state":"draft"`},
+		"an origin for a shell":    {`"origin":"`, `"origin":"x';reboot;'`},
 		"out of the folder":        {`"slug":"corridor-0010"`, `"slug":"../corridor"`},
 		"capitals in a slug":       {`"slug":"corridor-0010"`, `"slug":"Corridor"`},
 		"a path as file":           {`"poster":"poster.jpg"`, `"poster":"../poster.jpg"`},
@@ -167,4 +169,39 @@ func FuzzParseRelease(f *testing.F) {
 			t.Fatalf("slug %q", r.Slug)
 		}
 	})
+}
+
+// release.json of a withdrawn release stays in public: it must not keep what was taken back.
+func TestATombstoneSaysNoMore(t *testing.T) {
+	t.Parallel()
+	v, err := sitetest.Load("../../verify/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := v.Make(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(r *site.Release){
+		"": func(*site.Release) {},
+		"a title": func(r *site.Release) {
+			r.Text["en"] = site.Text{Title: "A man", Shows: []string{}, Sentences: []site.Sentence{}, Warnings: []site.Warning{}}
+		},
+		"what it showed": func(r *site.Release) { r.Text["en"] = whole.Release.Text["en"] },
+		"a place":        func(r *site.Release) { r.Place = whole.Release.Place },
+		"an institution": func(r *site.Release) { r.Facility = whole.Release.Facility },
+		"a date":         func(r *site.Release) { r.Recorded = whole.Release.Recorded },
+		"masks":          func(r *site.Release) { r.Masks = whole.Release.Masks },
+		"a clip":         func(r *site.Release) { r.Clip = whole.Release.Clip },
+	} {
+		r := whole.Withdraw("2026-11-20", "Asked for.").Release
+		change(&r)
+		raw, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := site.ParseRelease(raw); (err == nil) != (name == "") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }

@@ -184,6 +184,19 @@ try {
     });
   }
 
+  await step('with pictures off nothing is cut off at 390 px, and everything is said in words', async () => {
+    const page = await open({ viewport: { width: 390, height: 844 } });
+    await page.route(/\.(png|jpg|svg)$/, (r) => r.abort());
+    page.removeAllListeners('console'); // each picture that does not come is an error there
+    for (const path of [`r/${shown[1]}.html`, 'index.html', 'places.html', 'accountability.html']) {
+      await page.goto(`${base}en/${path}`);
+      const cut = await page.evaluate(() => [...document.querySelectorAll('main p, main h1, main h2, main h3, main .btn, main summary span')]
+        .filter((e) => !e.closest('.scroll') && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.textContent.trim().slice(0, 40)));
+      expect(cut.length === 0, `${path}: cut off: ${cut}`);
+    }
+    await page.context().close();
+  });
+
   await step('text-only pages load nothing', async () => {
     const page = await open({ javaScriptEnabled: true });
     const asked = [];
