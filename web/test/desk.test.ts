@@ -1,5 +1,5 @@
 // The desk of the mask editor without its page: what is taken of proposals, what is chosen, what the way back restores, what is said of the server.
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type * as op from '../src/mask/plan';
 import type { Proposal } from '../src/mask/words';
 
@@ -37,6 +37,8 @@ async function desk(tracks: op.Track[], more: Record<string, unknown> = {}) {
 const state = '/api/plans/pl_0/state';
 const proposals = (list: Proposal[], version = 3) => ({ version, state: 'done', progress: 1, list });
 
+// The modules are compiled once, which takes its time on a busy machine.
+beforeAll(async () => { await desk([]); }, 120_000);
 beforeEach(() => { vi.useFakeTimers(); });
 
 describe('proposals', () => {
