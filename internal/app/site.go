@@ -59,7 +59,16 @@ func PublishSite(ctx context.Context, dir, place string) (site.Sent, error) {
 	if err != nil {
 		return site.Sent{}, err
 	}
-	return site.Publish(ctx, dir, b)
+	return publishTo(ctx, dir, b)
+}
+
+// publishTo sends a site to a bucket, and leaves nothing behind there that is no longer part of it.
+func publishTo(ctx context.Context, dir string, b siteBucket) (site.Sent, error) {
+	sent, err := site.Publish(ctx, dir, b)
+	if errors.Is(err, site.ErrNotOurs) || err != nil && ctx.Err() != nil {
+		return sent, err
+	}
+	return sent, errors.Join(err, b.forget(ctx))
 }
 
 // siteBucket is a bucket, or a part of one, with a site in it. The store of the vault is of no use here: a web server in front of a bucket needs
@@ -123,6 +132,34 @@ func (b siteBucket) Get(ctx context.Context, name string) ([]byte, error) {
 func (b siteBucket) Put(ctx context.Context, name, kind, cache string, size int64, from io.Reader) error {
 	_, err := b.client.PutObject(ctx, b.bucket, b.prefix+name, from, size, minio.PutObjectOptions{ContentType: kind, CacheControl: cache})
 	return bucketError(err)
+}
+
+// forget removes what a bucket with versions keeps of files that were removed or replaced: whoever may list versions could fetch a withdrawn clip. A bucket
+// that does not say whether it keeps versions, or keeps none, is left as it is.
+func (b siteBucket) forget(ctx context.Context) error {
+	v, err := b.client.GetBucketVersioning(ctx, b.bucket)
+	if err != nil || v.Status == "" {
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	kept := 0
+	var trouble error
+	for o := range b.client.ListObjects(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true, WithVersions: true}) {
+		if o.Err != nil {
+			return fmt.Errorf("%w: list the versions that the bucket keeps: %w", site.ErrNotRemoved, bucketError(o.Err))
+		}
+		if o.IsLatest && !o.IsDeleteMarker {
+			continue
+		}
+		if err := bucketError(b.client.RemoveObject(ctx, b.bucket, o.Key, minio.RemoveObjectOptions{VersionID: o.VersionID})); err != nil && !errors.Is(err, site.ErrNotThere) {
+			kept, trouble = kept+1, err
+		}
+	}
+	if kept > 0 {
+		return fmt.Errorf("%w: %d older versions: %w", site.ErrNotRemoved, kept, trouble)
+	}
+	return ctx.Err()
 }
 
 // Remove implements site.Store.

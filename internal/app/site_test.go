@@ -78,6 +78,66 @@ func TestSiteInABucket(t *testing.T) {
 	}
 }
 
+// A bucket that keeps versions keeps nothing of a site but what stands there now.
+func TestABucketWithVersionsForgets(t *testing.T) {
+	t.Parallel()
+	c := vaulttest.StartS3(t)
+	c.Bucket, c.Prefix = "versions", "site"
+	b, err := openSiteBucket(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.client.MakeBucket(t.Context(), b.bucket, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.client.EnableVersioning(t.Context(), b.bucket); err != nil {
+		t.Fatal(err)
+	}
+	v, err := sitetest.Load("../../verify/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	releases, out := t.TempDir(), filepath.Join(t.TempDir(), "site")
+	if err := v.Fill(releases, 2); err != nil {
+		t.Fatal(err)
+	}
+	o := site.Options{Releases: releases, Out: out, NoSync: true, Config: site.Config{Name: "Archive", Languages: []string{"en"}}}
+	publish := func() site.Sent {
+		t.Helper()
+		if _, err := site.Build(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		sent, err := publishTo(t.Context(), out, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sent
+	}
+	publish()
+	one, err := v.Make(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.Release.Release = 2
+	if err := one.Withdraw("2026-11-22", "Asked for.").Write(releases); err != nil {
+		t.Fatal(err)
+	}
+	sent := publish()
+	n := 0
+	for o := range b.client.ListObjects(t.Context(), b.bucket, minio.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		n++
+		if !o.IsLatest || o.IsDeleteMarker || strings.Contains(o.Key, "corridor-0001/v1") {
+			t.Errorf("the bucket keeps %s, latest %t, mark of removal %t", o.Key, o.IsLatest, o.IsDeleteMarker)
+		}
+	}
+	if n != sent.Files+1 { // and the list
+		t.Errorf("%d versions of %d files", n, sent.Files)
+	}
+}
+
 // What goes wrong with a bucket names no place and no key.
 func TestBucketErrorsAreBare(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,8 @@ func run() error {
 	}
 	defer os.RemoveAll(folder)
 	root, side := filepath.Join(folder, "data"), filepath.Join(folder, "side")
-	for _, dir := range []string{filepath.Join(root, "vault"), side} {
+	versions := filepath.Join(folder, "versions") // of buckets that a test tells to keep them
+	for _, dir := range []string{filepath.Join(root, "vault"), side, versions} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	back, err := posix.New(root, attributes, posix.PosixOpts{SideCarDir: side})
+	back, err := posix.New(root, attributes, posix.PosixOpts{SideCarDir: side, VersioningDir: versions})
 	if err != nil {
 		return err
 	}
