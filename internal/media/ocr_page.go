@@ -200,7 +200,23 @@ func twice(in []byte, w, h int) ([]byte, int, int) {
 	return out, 2 * w, 2 * h
 }
 
+// readGrey reads a grey picture. A page whose lines lie askew is turned level first; the places of words are those in the picture as it was.
 func (t *Tools) readGrey(ctx context.Context, grey []byte, w, h int, languages string, layout int) (Page, Report, error) {
+	if layout == layoutPage {
+		if slope := skew(grey, w, h); slope != 0 {
+			level := turnBack(grey, w, h, slope)
+			page, rep, err := t.readLevel(ctx, level.grey, level.w, level.h, languages, layout)
+			page.Width, page.Height = w, h
+			for i := range page.Words {
+				page.Words[i] = level.word(page.Words[i])
+			}
+			return page, rep, err
+		}
+	}
+	return t.readLevel(ctx, grey, w, h, languages, layout)
+}
+
+func (t *Tools) readLevel(ctx context.Context, grey []byte, w, h int, languages string, layout int) (Page, Report, error) {
 	words, rep, err := t.Recognise(ctx, grey, w, h, ReadOptions{Languages: languages, Page: layout})
 	if err == nil && len(words) == 0 && layout != layoutSparse {
 		words, rep, err = t.Recognise(ctx, grey, w, h, ReadOptions{Languages: languages, Page: layoutSparse})
