@@ -42,7 +42,7 @@ func (t *Tools) RawFrames(ctx context.Context, cut Cut, o RawOptions, each func(
 	if err != nil {
 		return Report{}, nil, err
 	}
-	defer c.feed.close()
+	defer func() { c.feed.close() }() // the one that is there then: a second run has its own
 	if o.MaxHeight <= 0 {
 		o.MaxHeight = 720
 	}

@@ -194,3 +194,53 @@ func FuzzFrameTimes(f *testing.F) {
 		}
 	})
 }
+
+// fuse is a source of which the beginning can be read so many times.
+type fuse struct {
+	*bytes.Reader
+	left int
+}
+
+func (f *fuse) ReadAt(p []byte, at int64) (int, error) {
+	if at == 0 {
+		if f.left--; f.left < 0 {
+			return 0, errBrokenDisk
+		}
+	}
+	return f.Reader.ReadAt(p, at)
+}
+
+// A picture that stands for long is decoded a second time. Whatever becomes of that, the memory of either run is given back once.
+func TestRawFramesGiveTheirMemoryBack(t *testing.T) {
+	t.Parallel()
+	need(t)
+	tools, err := Find(Options{}) // with memory of its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := made(t, "still.mov", "-f", "lavfi", "-i", "color=c=white:size=160x120:rate=1:duration=30,format=yuv420p", "-vf", "select='eq(n,0)+eq(n,29)'", "-vsync", "vfr", "-c:v", "mpeg4")
+	p := probe(t, tools, src)
+	frames := func(left int) (int, error) {
+		f := &fuse{src, left}
+		_, _, err := tools.RawFrames(t.Context(), Cut{f, p, 20 * time.Second, 21 * time.Second}, RawOptions{}, func(_ int, us int64, _ *mask.Picture) error {
+			if us != 0 {
+				t.Errorf("frame of %d", us)
+			}
+			return nil
+		})
+		return left - f.left, err
+	}
+	reads, err := frames(1000)
+	if err != nil || reads < 2 {
+		t.Fatalf("read %d times, %v", reads, err)
+	}
+	for left := range reads {
+		if _, err := frames(left); err == nil {
+			t.Errorf("no error although the source broke at the %d. reading", left+1)
+		}
+	}
+	if !tools.memory.TryAcquire(tools.budget) {
+		t.Fatal("memory was not given back")
+	}
+	tools.memory.Release(tools.budget)
+}
