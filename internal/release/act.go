@@ -262,7 +262,7 @@ func (s *Service) Release(ctx context.Context, who policy.Subject, id string) (V
 		for _, p := range f.out {
 			out.Publications = append(out.Publications, publicationOf(p))
 		}
-		out.Concerns, err = s.concerns(ctx, tx, f)
+		out.Concerns, err = s.concerns(ctx, tx, f, true)
 		out.Concern = len(out.Concerns) > 0
 		return err
 	})
@@ -350,7 +350,13 @@ func (s *Service) List(ctx context.Context, who policy.Subject) ([]Release, erro
 			if err != nil {
 				return err
 			}
-			out = append(out, f.short())
+			x := f.short()
+			found, err := s.concerns(ctx, tx, f, false)
+			if err != nil {
+				return err
+			}
+			x.Concern = len(found) > 0
+			out = append(out, x)
 		}
 		return nil
 	})

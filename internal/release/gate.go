@@ -41,6 +41,9 @@ const (
 	GateFourEyes   = "four-eyes"  // who wrote does not sign, and nobody publishes alone
 )
 
+// ReasonNotLookedAt is the reason of GatePeople that whoever signs can take away by looking: see SignHavingRead.
+const ReasonNotLookedAt = "not-looked-at"
+
 // purpose is what gates are asked for.
 type purpose int
 
@@ -246,7 +249,7 @@ func gatePeople(f *facts) Gate {
 		return pass()
 	case f.purpose == toShow:
 		return warn("maybe", "n", len(maybe)).where(maybe...)
-	case len(maybe) > read:
+	case len(maybe) > read: // ReasonNotLookedAt
 		return blocked("not-looked-at", "n", len(maybe)).where(maybe...)
 	}
 	return warn("looked-at", "n", len(maybe)).where(maybe...)

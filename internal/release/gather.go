@@ -218,9 +218,12 @@ func (s *Service) ofPlan(ctx context.Context, tx *store.Tx, f *facts) (err error
 const ConcernErased = "erased"
 
 // concerns says why something that is out would not be let out today: for each publication that stands, whatever is being written now. Erased
-// items about which somebody decided to keep the release are none.
-func (s *Service) concerns(ctx context.Context, tx *store.Tx, f *facts) ([]string, error) {
+// items about which somebody decided to keep the release are none. names says whether to look for people in the texts, which takes time.
+func (s *Service) concerns(ctx context.Context, tx *store.Tx, f *facts, names bool) ([]string, error) {
 	var out []string
+	if f.row.Number == 0 || f.row.Withdrawn {
+		return nil, nil
+	}
 	add := func(code string) {
 		if !slices.Contains(out, code) {
 			out = append(out, code)
@@ -253,7 +256,11 @@ func (s *Service) concerns(ctx context.Context, tx *store.Tx, f *facts) ([]strin
 		if g.noPlan && len(kept) == 0 {
 			add(ConcernErased)
 		}
-		if err := s.said(ctx, tx, g); err != nil {
+		ask := s.said
+		if !names {
+			ask = s.consents
+		}
+		if err := ask(ctx, tx, g); err != nil {
 			return nil, err
 		}
 		for _, x := range []gate{{GateConsent, gateConsent}, {GatePeople, gatePeople}, {GateClaims, gateClaims}} {
@@ -285,7 +292,7 @@ func (s *Service) said(ctx context.Context, tx *store.Tx, f *facts) (err error) 
 	if f.named, err = s.people(ctx, tx, texts, f.purpose == toSign || f.purpose == toPublish); err != nil {
 		return fmt.Errorf("look for people: %w", err)
 	}
-	return s.consents(ctx, tx, f, idsOf(f.items))
+	return s.consents(ctx, tx, f)
 }
 
 func idsOf(items []archive.Item) (out []string) {
@@ -295,7 +302,8 @@ func idsOf(items []archive.Item) (out []string) {
 	return out
 }
 
-func (s *Service) consents(ctx context.Context, tx *store.Tx, f *facts, items []string) (err error) {
+func (s *Service) consents(ctx context.Context, tx *store.Tx, f *facts) (err error) {
+	items := idsOf(f.items)
 	var claims, people []string
 	for _, x := range f.draft.Sentences {
 		claims = append(claims, x.Claims...)

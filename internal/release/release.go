@@ -112,6 +112,8 @@ type Release struct {
 	CreatedAt   time.Time
 	CreatedBy   string
 	ChangedAt   time.Time
+	// Concern is as in View, but in a list nobody looks for names in the texts again.
+	Concern bool
 }
 
 // Version is one version of a release.
@@ -168,9 +170,8 @@ type View struct {
 	Versions     []Version // all, oldest first, without drafts
 	Acts         []Act     // oldest first
 	Publications []Publication
-	// Concern is set while something is out that would not pass the gates now, as after a consent was withdrawn, whatever is being written;
-	// Concerns says why: ConcernErased, or codes of gates.
-	Concern  bool
+	// Concerns say why something that is out would not pass the gates now, as after a consent was withdrawn, whatever is being written:
+	// ConcernErased, or codes of gates. Concern says that there are any.
 	Concerns []string
 }
 

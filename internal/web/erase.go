@@ -54,8 +54,14 @@ func erasureView(r *request, e erase.Erasure) template.Erasure {
 		}
 		return name
 	}
+	var out []template.ReleaseRef
+	for _, x := range e.Releases {
+		if e.State != erase.Withdrawn {
+			out = append(out, template.ReleaseRef{ID: x.ID, Slug: x.Slug})
+		}
+	}
 	return template.Erasure{
-		ID: e.ID, Item: e.Item, Ref: e.Reference, Reason: e.Reason, State: e.State, Mine: e.RequestedBy == r.account.ID,
+		Releases: out, ID: e.ID, Item: e.Item, Ref: e.Reference, Reason: e.Reason, State: e.State, Mine: e.RequestedBy == r.account.ID,
 		By: name(e.RequestedName, e.RequestedBy), ApprovedBy: name(e.ApprovedName, e.ApprovedBy), At: e.RequestedAt, ApprovedAt: e.ApprovedAt, EndsAt: e.EndsAt,
 	}
 }

@@ -68,7 +68,7 @@ func (s *Server) drawReleases(w http.ResponseWriter, r *request, status int, pro
 		}
 		names, asked := s.namer(r), 0
 		for _, x := range list {
-			row := template.ReleaseRow{ID: x.ID, Slug: x.Slug, Title: r.said(s, x.Title), Version: x.Head, Changed: x.ChangedAt, Mine: slices.Contains(x.Authors, who.Agent)}
+			row := template.ReleaseRow{ID: x.ID, Slug: x.Slug, Title: r.said(s, x.Title), Version: x.Head, Changed: x.ChangedAt, Concern: x.Concern, Mine: slices.Contains(x.Authors, who.Agent)}
 			if len(x.Authors) > 0 {
 				row.By = names(x.Authors[len(x.Authors)-1])
 			} else {
@@ -297,6 +297,11 @@ func releaseState(x release.Release) string {
 
 // drawRelease draws the desk. form, if given, is what somebody typed about it and was not saved.
 func (s *Server) drawRelease(w http.ResponseWriter, r *request, status int, x release.View, form *release.Draft, problem, text string) error {
+	return s.drawDesk(w, r, status, x, form, problem, text, nil)
+}
+
+// drawDesk is drawRelease with the places that whoever is about to sign has to look at.
+func (s *Server) drawDesk(w http.ResponseWriter, r *request, status int, x release.View, form *release.Draft, problem, text string, doubts []template.ReleaseAt) error {
 	who, names := r.reader.Subject, s.namer(r)
 	gates, err := s.o.Release.Checklist(r.Context(), who, x.ID)
 	if err != nil {
@@ -306,7 +311,7 @@ func (s *Server) drawRelease(w http.ResponseWriter, r *request, status int, x re
 	v := template.Release{
 		ID: x.ID, Slug: x.Slug, Title: r.said(s, d.Title), State: releaseState(x.Release), Version: x.Head, Out: x.Out, Plan: d.Plan, PlanVersion: d.PlanVersion,
 		SignedBy: names(x.SignedBy), SignedAt: x.SignedAt, Embargo: d.Embargo, Today: s.o.Now().UTC().Format(time.DateOnly), Error: problem, Text: text,
-		Why: r.said(s, d.Correction), Concern: x.Concern,
+		Why: r.said(s, d.Correction), Concern: x.Concern, Erased: slices.Contains(x.Concerns, release.ConcernErased),
 		MayEdit: policy.Could(who, policy.EditRelease), MaySign: policy.Could(who, policy.ApproveRelease), MayPublish: policy.Could(who, policy.Publish),
 	}
 	for _, a := range x.Authors {
@@ -376,6 +381,7 @@ func (s *Server) drawRelease(w http.ResponseWriter, r *request, status int, x re
 		v.History = append(v.History, template.ReleaseStep{Act: act, Version: n.Number, By: names(n.Author), At: n.At, Note: n.Note})
 	}
 	slices.SortStableFunc(v.History, func(a, b template.ReleaseStep) int { return b.At.Compare(a.At) })
+	v.Doubts = doubts
 	s.draw(w, r, status, "release", "releases", v)
 	return nil
 }
@@ -483,7 +489,7 @@ func releasePlace(x release.View, at string) template.ReleaseAt {
 		p.Href = text(lang, "#s"+strconv.FormatInt(p.N-1, 10))
 	case "warning":
 		p.Href = text(lang, "#warnings")
-	case "facility", "place", "region", "recorded", "correction", "slug":
+	case "facility", "place", "region", "recorded", "correction", "slug", "related":
 		p.Href = here + "#about"
 	case "followed":
 		p.Href = here + "#followed"
@@ -1180,7 +1186,10 @@ func (s *Server) releaseSign(w http.ResponseWriter, r *request) error {
 	if done {
 		return err
 	}
-	if err := s.o.Release.Sign(r.Context(), r.reader.Subject, x.ID, x.Head); err != nil {
+	if err := s.signHavingRead(r, x); err != nil {
+		if drawn, ok := s.doubtful(w, r, x, err); ok {
+			return drawn
+		}
 		if drawn, ok := s.refusedRelease(w, r, x.ID, err); ok {
 			return drawn
 		}

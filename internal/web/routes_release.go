@@ -19,6 +19,7 @@ func (s *Server) releaseRoutes() []route {
 		{"GET", "/releases/{release}/preview", policy.ViewRelease, page, "the texts exactly as they will stand in the folder", s.releasePreview},
 		{"POST", "/releases/{release}/sign", policy.ApproveRelease, page, "sign a version that others wrote; needs a fresh sign-in", s.releaseSign},
 		{"POST", "/releases/{release}/publish", policy.Publish, page, "let out what was signed; needs a fresh sign-in", s.releasePublish},
+		{"POST", "/releases/{release}/keep", policy.Publish, page, "decide, with a reason, that what is out stays although an item was erased; needs a fresh sign-in", s.releaseKeep},
 		{"POST", "/releases/{release}/correct", policy.Publish, page, "begin a correction of what is out", s.releaseCorrect},
 		{"GET", "/releases/{release}/withdraw", policy.Publish, page, "what a withdrawal does, before it is done", s.releaseWithdrawPage},
 		{"POST", "/releases/{release}/withdraw", policy.Publish, page, "put a tombstone in the place of what is out; needs a fresh sign-in", s.releaseWithdraw},

@@ -330,6 +330,7 @@ type Erasure struct {
 	By, ApprovedBy         string
 	Mine                   bool // whoever looks at it has asked for it
 	At, ApprovedAt, EndsAt time.Time
+	Releases               []ReleaseRef // that are out and show the item
 }
 
 // People is page people. Forms post to /people: act=invite name role, with what may be seen; act=scope account, with

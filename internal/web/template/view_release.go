@@ -20,6 +20,7 @@ type ReleaseGroup struct {
 
 // ReleaseRow is one release in a list.
 type ReleaseRow struct {
+	Concern         bool   // something is out that would be blocked today
 	ID, Slug, Title string // Title in the language of the reader, or empty
 	Version         int    // of the text
 	By              string // who wrote it last
@@ -78,9 +79,11 @@ type Release struct {
 	Followed          []ReleaseFollowed
 	Corrections       []ReleaseCorrection
 	History           []ReleaseStep
-	Wrote             bool // the reader wrote it, or the plan
-	SignBlocked       bool // gates block that have nothing to do with who signs
-	Concern           bool // something is out that would be blocked today
+	Wrote             bool        // the reader wrote it, or the plan
+	SignBlocked       bool        // gates block that have nothing to do with who signs
+	Concern           bool        // something is out that would be blocked today
+	Erased            bool        // since an item that it shows was erased, and nobody decided about that
+	Doubts            []ReleaseAt // places that may name somebody protected, for who is about to sign
 	MayEdit           bool
 	MaySign           bool // by role; that it is another person is for Wrote
 	MayPublish        bool
@@ -267,3 +270,6 @@ type MatchRelease struct {
 
 // MatchSpan is a stretch of the clip and where it lies in the file.
 type MatchSpan struct{ From, To, FileFrom, FileTo time.Duration }
+
+// ReleaseRef is a release to be led to.
+type ReleaseRef struct{ ID, Slug string }
