@@ -485,8 +485,14 @@ func posted(r route) (media string, bodies []string) {
 		return form, []string{"act=add&base=9", "act=remove&base=9&n=0"}
 	case "/releases/{release}/claims":
 		return form, []string{"sentence=0&act=find&q=Zimor", "sentence=0&act=show&entity=<closed.person>", "sentence=0&base=1&act=add&claim=<closed.claim>", "sentence=0&base=1&act=add&claim=<closed.quote>"}
-	case "/releases/{release}/sign", "/releases/{release}/publish", "/releases/{release}/correct", "/releases/{release}/withdraw":
-		return form, []string{"sure=yes&version=1&reason.en=x&reason.ru=x&why.en=x&why.ru=x", ""}
+	case "/releases/{release}/sign", "/releases/{release}/publish", "/releases/{release}/correct", "/releases/{release}/withdraw", "/releases/{release}/keep":
+		return form, []string{"sure=yes&version=1&why=x&reason.en=x&reason.ru=x&why.en=x&why.ru=x", ""}
+	case "/difficulty":
+		return form, []string{"level=1&item=<item.hard>&from.<item.hard>=3", "level=1&item=<item.ready>&from.<item.ready>=0&item=<item.foreign>&from.<item.foreign>=0", "level=0"}
+	case "/items/{item}/difficulty":
+		return form, []string{"level=0&from=3", "level=9&from=0"}
+	case "/api/items/{item}/difficulty", "/api/v1/items/{item}/difficulty":
+		return "application/json", []string{`{"level":0,"from":3}`, `{"level":7}`, `{`}
 	case "/plans":
 		return form, []string{"title=x&item=<item.hard>", "title=x&item=<item.erasing>", "title=x&item=<item.foreign>"}
 	case "/plans/{plan}":
