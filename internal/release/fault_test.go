@@ -2,15 +2,18 @@ package release
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"zapis/internal/faultfs"
 	"zapis/internal/release/bundle"
@@ -52,10 +55,14 @@ func TestPlaceOutlivesFaults(t *testing.T) {
 		} {
 			t.Run(what+" "+way, func(t *testing.T) {
 				t.Parallel()
+				to := (*Folder).placing
+				if what == "withdraw" {
+					to = (*Folder).burying
+				}
 				state := func(files []file) map[string]string {
 					d := faultfs.New(1)
 					if files != nil {
-						if err := (&Folder{disk: simulated{d}}).place(ctx, "yard", 1, files); err != nil {
+						if err := (&Folder{disk: simulated{d}}).place(ctx, "yard", 1, day, files); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -66,13 +73,13 @@ func TestPlaceOutlivesFaults(t *testing.T) {
 				for k := 1; ; k++ {
 					disk := faultfs.New(uint64(k))
 					if x.before != nil {
-						if err := (&Folder{disk: simulated{disk}}).place(ctx, "yard", 1, x.before); err != nil {
+						if err := (&Folder{disk: simulated{disk}}).place(ctx, "yard", 1, day, x.before); err != nil {
 							t.Fatal(err)
 						}
 					}
 					from := disk.Ops()
 					broken(disk, from+k)
-					err := (&Folder{disk: simulated{disk}}).place(ctx, "yard", 1, x.after)
+					err := to(&Folder{disk: simulated{disk}})(ctx, "yard", 1, day, x.after)
 					touched := disk.Ops() >= from+k
 					disk = disk.Reboot()
 					got, _ := contentsOf(t, disk)
@@ -83,7 +90,7 @@ func TestPlaceOutlivesFaults(t *testing.T) {
 					if err == nil && !maps.Equal(got, after) {
 						t.Fatalf("operation %d: it said that all is well, and it is not: %v", k, got)
 					}
-					if err := (&Folder{disk: simulated{disk}}).place(ctx, "yard", 1, x.after); err != nil {
+					if err := to(&Folder{disk: simulated{disk}})(ctx, "yard", 1, day, x.after); err != nil {
 						t.Fatalf("operation %d: once more: %v", k, err)
 					}
 					disk = disk.Reboot()
@@ -101,6 +108,41 @@ func TestPlaceOutlivesFaults(t *testing.T) {
 			})
 		}
 	}
+}
+
+var day = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+
+type placer = func(ctx context.Context, slug string, n int, at time.Time, files []file) error
+
+func (d *Folder) placing() placer { return d.place }
+func (d *Folder) burying() placer { return d.bury }
+
+// On a disk that is full what is to go goes all the same.
+func TestWithdrawalNeedsNoRoom(t *testing.T) {
+	t.Parallel()
+	full := withSums([]file{literal(bundle.FileRelease, []byte("one")), literal("clip-720.mp4", bytes.Repeat([]byte("clip"), 9000))})
+	tomb := withSums([]file{literal(bundle.FileRelease, []byte("tombstone"))})
+	disk := faultfs.New(1)
+	if err := (&Folder{disk: simulated{disk}}).place(ctx, "yard", 1, day, full); err != nil {
+		t.Fatal(err)
+	}
+	f := &Folder{disk: crammed{simulated{disk}}}
+	if err := f.bury(ctx, "yard", 1, day, tomb); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("buried: %v", err)
+	}
+	if seen, hidden := contentsOf(t, disk.Reboot()); len(seen) > 0 || len(hidden) > 0 {
+		t.Errorf("still there: %v %v", seen, hidden)
+	}
+}
+
+// crammed has no room for anything new.
+type crammed struct{ simulated }
+
+func (c crammed) OpenFile(name string, flag int, perm fs.FileMode) (diskFile, error) {
+	if flag&os.O_CREATE != 0 {
+		return nil, syscall.ENOSPC
+	}
+	return c.simulated.OpenFile(name, flag, perm)
 }
 
 // What was decided is brought to the folder later, if the folder does not take it now.
@@ -153,14 +195,19 @@ func TestRealFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "public", "releases")
 	f := FolderAt(dir)
 	files := withSums([]file{literal(bundle.FileRelease, []byte("one")), literal("clip-720.mp4", []byte("clip"))})
-	if err := f.place(ctx, "yard", 1, files); err != nil {
+	if err := f.place(ctx, "yard", 1, day, files); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.place(ctx, "yard", 1, files[:1]); err != nil {
+	if err := f.place(ctx, "yard", 1, day, files[:1]); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := os.ReadDir(filepath.Join(dir, "yard", "v1")); err != nil || len(list) != 1 {
 		t.Errorf("%v, %v", list, err)
+	}
+	for _, name := range []string{".", "yard", "yard/v1", "yard/v1/" + bundle.FileRelease} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.ModTime().Equal(day) {
+			t.Errorf("%s tells when it was written: %v, %v", name, info.ModTime(), err)
+		}
 	}
 	info, err := os.Stat(filepath.Join(dir, "yard", "v1", bundle.FileRelease))
 	if err != nil || info.Mode().Perm()&0o022 != 0 {
@@ -170,18 +217,18 @@ func TestRealFolder(t *testing.T) {
 	if err := os.Symlink(elsewhere, filepath.Join(dir, "led")); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.place(ctx, "led", 1, files); err == nil {
+	if err := f.place(ctx, "led", 1, day, files); err == nil {
 		t.Error("a link led out of the folder")
 	}
 	if list, err := os.ReadDir(elsewhere); err != nil || len(list) > 0 {
 		t.Errorf("written elsewhere: %v, %v", list, err)
 	}
 	for _, slug := range []string{"", "..", "a/b", ".x", "A"} {
-		if err := f.place(ctx, slug, 1, files); err == nil {
+		if err := f.place(ctx, slug, 1, day, files); err == nil {
 			t.Errorf("placed at %q", slug)
 		}
 	}
-	if err := f.place(ctx, "yard", 2, []file{literal("notes.txt", nil)}); err == nil {
+	if err := f.place(ctx, "yard", 2, day, []file{literal("notes.txt", nil)}); err == nil {
 		t.Error("a file that does not belong into a bundle")
 	}
 	if _, err := f.Sum("yard", 1); err == nil {
@@ -190,7 +237,7 @@ func TestRealFolder(t *testing.T) {
 	lying := file{name: bundle.FileRelease, size: 3, sum: literal("x", []byte("two")).sum, open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader([]byte("one"))), nil
 	}}
-	if err := f.place(ctx, "yard", 3, []file{lying}); err == nil || !strings.Contains(fmt.Sprint(err), "agreed") {
+	if err := f.place(ctx, "yard", 3, day, []file{lying}); err == nil || !strings.Contains(fmt.Sprint(err), "agreed") {
 		t.Errorf("another file than was agreed to: %v", err)
 	}
 }

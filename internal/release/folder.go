@@ -13,6 +13,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/release/bundle"
@@ -36,6 +37,8 @@ type disk interface {
 	Remove(name string) error
 	Rename(oldName, newName string) error
 	SyncDir(name string) error
+	// SetTime sets when a file or folder was last changed.
+	SetTime(name string, at time.Time) error
 }
 
 // Folder is the folder of releases: <slug>/v<N>/ for each publication. What begins with a dot is being written or taken away, and is for
@@ -103,6 +106,9 @@ func (d rootDisk) ReadDir(name string) ([]fs.DirEntry, error) {
 }
 func (d rootDisk) Remove(name string) error     { return pathless(d.root.Remove(name)) }
 func (d rootDisk) Rename(from, to string) error { return pathless(d.root.Rename(from, to)) }
+func (d rootDisk) SetTime(name string, at time.Time) error {
+	return pathless(d.root.Chtimes(name, at, at))
+}
 func (d rootDisk) SyncDir(name string) (err error) {
 	f, err := d.root.Open(name)
 	if err != nil {
@@ -134,9 +140,19 @@ func withSums(files []file) []file {
 }
 
 // place makes <slug>/v<n>/ hold exactly these files, whatever it held before. Until the last rename the folder is as it was, after it it is as
-// wanted; where a tombstone takes the place of a bundle there is a moment at which there is neither. An interruption leaves no other state, and
-// place ends what it left when it is called again. Every byte is read back from the disk before it counts.
-func (d *Folder) place(ctx context.Context, slug string, n int, files []file) error {
+// wanted. An interruption leaves no other state, and place ends what it left when it is called again. Every byte is read back from the disk before
+// it counts. Files and folders get the time at, which release.json gives as well: when they were really written would say when somebody was at work.
+func (d *Folder) place(ctx context.Context, slug string, n int, at time.Time, files []file) error {
+	return d.put(ctx, slug, n, at, files, false)
+}
+
+// bury is place for a tombstone: what was there is taken away first. A disk that is full, or fails, must not keep out what is to go; until the
+// tombstone is written there is nothing.
+func (d *Folder) bury(ctx context.Context, slug string, n int, at time.Time, files []file) error {
+	return d.put(ctx, slug, n, at, files, true)
+}
+
+func (d *Folder) put(ctx context.Context, slug string, n int, when time.Time, files []file, bury bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fail := func(err error) error { return fmt.Errorf("place release: %w", err) }
@@ -172,7 +188,28 @@ func (d *Folder) place(ctx context.Context, slug string, n int, files []file) er
 	if there {
 		return nil
 	}
-	fresh, stale := path.Join(slug, ".new-"+name), path.Join(slug, ".old-"+name)
+	at, fresh, stale := path.Join(slug, name), path.Join(slug, ".new-"+name), path.Join(slug, ".old-"+name)
+	away := func() error {
+		_, err := d.disk.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return d.disk.Rename(at, stale)
+	}
+	if bury {
+		if err := away(); err != nil {
+			return fail(err)
+		}
+		if err := d.disk.SyncDir(slug); err != nil {
+			return fail(err)
+		}
+		if err := d.sweep(slug, n); err != nil {
+			return fail(err)
+		}
+	}
 	if err := d.disk.Mkdir(fresh, 0o755); err != nil {
 		return fail(err)
 	}
@@ -183,6 +220,9 @@ func (d *Folder) place(ctx context.Context, slug string, n int, files []file) er
 		if err := d.write(path.Join(fresh, f.name), f); err != nil {
 			return fail(fmt.Errorf("write %s: %w", f.name, err))
 		}
+		if err := d.disk.SetTime(path.Join(fresh, f.name), when); err != nil {
+			return fail(err)
+		}
 	}
 	if err := d.disk.SyncDir(fresh); err != nil {
 		return fail(err)
@@ -192,12 +232,10 @@ func (d *Folder) place(ctx context.Context, slug string, n int, files []file) er
 	} else if !ok {
 		return fail(fmt.Errorf("%w: what was written reads otherwise", archive.ErrIntegrity))
 	}
-	at := path.Join(slug, name)
-	if _, err := d.disk.Lstat(at); err == nil {
-		if err := d.disk.Rename(at, stale); err != nil {
-			return fail(err)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err := d.disk.SetTime(fresh, when); err != nil {
+		return fail(err)
+	}
+	if err := away(); err != nil {
 		return fail(err)
 	}
 	if err := d.disk.Rename(fresh, at); err != nil {
@@ -208,6 +246,11 @@ func (d *Folder) place(ctx context.Context, slug string, n int, files []file) er
 	}
 	if err := d.sweep(slug, n); err != nil {
 		return fail(err)
+	}
+	for _, dir := range []string{slug, "."} {
+		if err := d.disk.SetTime(dir, when); err != nil {
+			return fail(err)
+		}
 	}
 	return nil
 }

@@ -62,6 +62,8 @@ func (s simulated) OpenFile(name string, flag int, perm fs.FileMode) (diskFile, 
 	return f, nil
 }
 
+func (s simulated) SetTime(string, time.Time) error { return nil } // its files have no times
+
 // rig is an archive with one plan that is ready to be published, and ports that say what a test wants.
 type rig struct {
 	t      testing.TB

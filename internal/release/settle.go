@@ -151,7 +151,16 @@ func (s *Service) bring(ctx context.Context, p store.ReleasePublication) error {
 			return err
 		}
 	}
-	if err := s.o.Folder.place(ctx, doc.Slug, p.Number, withSums(files)); err != nil {
+	place := s.o.Folder.place
+	at, err := time.Parse(time.RFC3339, doc.Published)
+	if p.Tombstone != nil {
+		place = s.o.Folder.bury
+		at, err = time.Parse(time.DateOnly, doc.Withdrawn.Date)
+	}
+	if err != nil {
+		return fmt.Errorf("read release.json: %w", archive.ErrIntegrity)
+	}
+	if err := place(ctx, doc.Slug, p.Number, at, withSums(files)); err != nil {
 		return err
 	}
 	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
