@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -474,6 +475,28 @@ func TestTimesOfFilesSayNoMoreThanTheDay(t *testing.T) {
 	}
 	if at := after["en/how.html"]; !at.Equal(midnight) {
 		t.Errorf("a page that stayed is of %s", at)
+	}
+}
+
+// A web server can read a site that somebody built whose new files are for nobody else.
+func TestASiteIsForEverybody(t *testing.T) { // not parallel: the mask is one for the whole process
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	r := newRig(t, 2)
+	r.o.Config.Languages = []string{"en"}
+	r.build()
+	err := filepath.WalkDir(filepath.Join(r.out, r.tree()), func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if want := fs.FileMode(0o644); err == nil && info.Mode().Perm() != want && !(d.IsDir() && info.Mode().Perm() == 0o755) {
+			t.Errorf("%s has the mode %o", d.Name(), info.Mode().Perm())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

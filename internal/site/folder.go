@@ -203,9 +203,15 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 	if now != "" {
 		w.now, w.nowList = filepath.Join(f.dir, now), f.list(now)
 	}
-	// From here on the other tree is not whole.
+	// From here on the other tree is not whole. That has to be on the disk before anything in the tree is: a list that came back after a power cut
+	// would not know what was begun, and nobody would ever remove that.
 	if err := removeIfThere(f.listName(next)); err != nil {
 		return Built{}, err
+	}
+	if !o.NoSync {
+		if err := syncOne(f.dir); err != nil {
+			return Built{}, err
+		}
 	}
 	if info, err := os.Lstat(w.next); w.nextList == nil || o.All || err != nil || !info.IsDir() {
 		if err := os.RemoveAll(w.next); err != nil {
@@ -213,7 +219,7 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 		}
 		w.nextList = listing{}
 	}
-	if err := os.MkdirAll(w.next, 0o755); err != nil {
+	if err := w.mkdir("."); err != nil {
 		return Built{}, err
 	}
 	list, err := w.do(ctx, tasks)
@@ -231,6 +237,9 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 	if now != "" {
 		if err := f.prune(now, w.nowList, list); err != nil {
 			return Built{}, err
+		}
+		if !o.NoSync { // what was removed must not come back after a power cut
+			return b, syncAll(f.dir)
 		}
 	}
 	return b, nil
@@ -411,22 +420,31 @@ func (w *work) mkdir(dir string) error {
 	if err := os.MkdirAll(filepath.Join(w.next, filepath.FromSlash(dir)), 0o755); err != nil {
 		return err
 	}
-	for ; dir != "."; dir = path.Dir(dir) { // those above may be new as well
-		w.dirs.Store(dir, true)
-	}
-	w.dirs.Store(dir, true)
-	return nil
-}
-
-// create writes a file that is not there. Files of a tree are never written again: another tree may share them.
-func create(name string, from io.Reader) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) { // left by a build that was cut short
-		if err = os.Remove(name); err != nil {
+	for ; ; dir = path.Dir(dir) { // those above may be new as well
+		// A site is for everybody, whatever the habits of this machine are with new files.
+		if err := os.Chmod(filepath.Join(w.next, filepath.FromSlash(dir)), 0o755); err != nil {
 			return err
 		}
-		f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		w.dirs.Store(dir, true)
+		if dir == "." {
+			return nil
+		}
 	}
+}
+
+// create writes a file that is not there. Files of a tree are never written again: another tree may share them. No link is followed.
+func create(name string, from io.Reader) error {
+	return createWith(name, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
+}
+
+func createWith(name string, write func(w io.Writer) error) (err error) {
+	if err := removeIfThere(name); err != nil { // left by a build that was cut short
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
@@ -435,10 +453,10 @@ func create(name string, from io.Reader) (err error) {
 			err = cerr
 		}
 	}()
-	if _, err = io.Copy(f, from); err != nil {
+	if err := f.Chmod(0o644); err != nil { // whatever the habits of this machine are
 		return err
 	}
-	return nil
+	return write(f)
 }
 
 // take copies a file of a bundle, and compares its digest once more. It is a copy, not a link: a bundle is readable by its owner, a site by
@@ -460,19 +478,10 @@ func (w *work) take(t task) error {
 }
 
 func (w *work) kit(t task) (entry, error) {
-	at := filepath.Join(w.next, filepath.FromSlash(t.path))
-	if err := removeIfThere(at); err != nil {
-		return entry{}, err
-	}
-	f, err := os.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return entry{}, err
-	}
 	sum := sha256.New()
-	err = w.s.writeKit(io.MultiWriter(f, sum), w.root, t.kit)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
+	err := createWith(filepath.Join(w.next, filepath.FromSlash(t.path)), func(to io.Writer) error {
+		return w.s.writeKit(io.MultiWriter(to, sum), w.root, t.kit)
+	})
 	return entry{SHA256: hex.EncodeToString(sum.Sum(nil)), Size: w.s.kitSize(t.kit)}, err
 }
 
@@ -563,12 +572,7 @@ const syncFew = 200
 
 func (w *work) sync(list listing) error {
 	if len(w.written) > syncFew {
-		d, err := os.Open(w.next)
-		if err != nil {
-			return err
-		}
-		defer d.Close() // only asked to sync
-		return unix.Syncfs(int(d.Fd()))
+		return syncAll(w.next)
 	}
 	for _, name := range w.written {
 		if err := each(w.next, name, list[name], func(at string, _ int64) error { return syncOne(at) }); err != nil {
@@ -582,6 +586,16 @@ func (w *work) sync(list listing) error {
 		return err == nil
 	})
 	return errors.Join(err, syncOne(w.next))
+}
+
+// syncAll brings everything of a disk to it.
+func syncAll(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = unix.Syncfs(int(d.Fd()))
+	return errors.Join(err, d.Close())
 }
 
 func syncOne(name string) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"zapis/internal/site"
@@ -96,4 +97,36 @@ func TestServe(t *testing.T) {
 	if res, _ := get("/en/r/corridor-0007.html"); res.StatusCode != 200 {
 		t.Error("the new build is not served")
 	}
+}
+
+// Whoever reads while the site is built finds every page, before and after.
+func TestReadersDoNotNoticeABuild(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	r.o.Config.Languages = []string{"en"}
+	r.build()
+	h := site.Handler(r.out)
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/en/how.html", nil))
+			if w.Code != http.StatusOK {
+				t.Errorf("a reader got %d", w.Code)
+				return
+			}
+		}
+	})
+	for i := range 8 {
+		r.o.Config.Name = "Archive " + strings.Repeat("I", i+1) // every page changes
+		r.build()
+	}
+	close(done)
+	wait.Wait()
 }
