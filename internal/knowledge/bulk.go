@@ -17,8 +17,11 @@ import (
 	"zapis/internal/store"
 )
 
-// MaxDrafts is how many drafts Apply takes at once.
-const MaxDrafts = maxDrafts
+// Limits of Apply: how many drafts it takes at once, and how many claims of each.
+const (
+	MaxDrafts = maxDrafts
+	MaxClaims = maxClaims
+)
 
 // Bulk is one act over many rows of a file: a transaction with one event, in which rows that cannot be taken are passed over and told apart.
 type Bulk struct {

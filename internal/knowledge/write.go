@@ -21,11 +21,14 @@ import (
 	"zapis/internal/store"
 )
 
+// MaxSources is how many sources a claim may have.
+const MaxSources = 64
+
 // Limits of one act.
 const (
 	maxDrafts  = 5_000 // entities of one Apply
 	maxClaims  = 500   // claims about one entity at once
-	maxSources = 64    // of one claim
+	maxSources = MaxSources
 )
 
 func invalid(format string, a ...any) error {

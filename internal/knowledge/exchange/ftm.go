@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -345,6 +346,7 @@ func countryCode(value string) string {
 type ftmReader struct {
 	r    *bufio.Reader
 	line int64
+	size int // bytes of the last line
 }
 
 func newFtMReader(r io.Reader) *ftmReader { return &ftmReader{r: bufio.NewReaderSize(r, 256<<10)} }
@@ -356,7 +358,8 @@ func (f *ftmReader) next() (ftmEntity, int64, error) {
 		if err != nil {
 			return ftmEntity{}, f.line, err
 		}
-		if len(strings.TrimSpace(string(line))) == 0 {
+		f.size = len(line)
+		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		refuse := func(code, text string) (ftmEntity, int64, error) {
@@ -392,7 +395,7 @@ func (f *ftmReader) readLine() ([]byte, error) {
 		switch {
 		case err == nil:
 			if f.line == 1 {
-				out = []byte(strings.TrimPrefix(string(out), "\ufeff"))
+				out = bytes.TrimPrefix(out, []byte("\ufeff"))
 			}
 			return out, nil
 		case errors.Is(err, bufio.ErrBufferFull):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +53,8 @@ type ftmIntake struct {
 	o    FtMOptions
 	run  store.Import
 	out  Imported
-	made map[string]bool // compartments that are there
+	made map[string]bool               // compartments that are there
+	file map[string]archive.EntityKind // of a dry run: the entities of the file, which are not here while others are looked at
 }
 
 // ImportFtM takes a FollowTheMoney file in. What Zapis wrote comes back whole: identifiers, codes, claims with their certainty, authors, times
@@ -60,7 +62,8 @@ type ftmIntake struct {
 // account in this archive stay who they are; nobody can put words into the mouth of somebody who has one: such claims become the importer's
 // own. Sources that are not held here are kept in words. Of other files the values become claims with one certainty.
 //
-// The file is read twice: entities first, then what is said of them. Dry runs do the first half only as far as needed to check each line.
+// The file is read twice: entities first, then what is said of them. A dry run first reads what entities there are, and then does everything
+// batch by batch in transactions that are given up.
 func (s *Service) ImportFtM(ctx context.Context, who policy.Subject, f io.ReadSeeker, o FtMOptions) (Imported, error) {
 	if err := policy.Decide(who, policy.Import, policy.Object{}).Err(); err != nil {
 		return Imported{}, err
@@ -74,7 +77,7 @@ func (s *Service) ImportFtM(ctx context.Context, who policy.Subject, f io.ReadSe
 	if !slices.Contains(certainties, o.Certainty) || len(o.Source) > 200 {
 		return Imported{}, fmt.Errorf("take in: %w: certainty or source", archive.ErrInvalid)
 	}
-	in := &ftmIntake{s: s, who: who, o: o, out: Imported{DryRun: o.DryRun, About: About{Format: "ftm", Encoding: "utf-8"}}, made: map[string]bool{}}
+	in := &ftmIntake{s: s, who: who, o: o, out: Imported{DryRun: o.DryRun, About: About{Format: "ftm", Encoding: "utf-8"}}, made: map[string]bool{}, file: map[string]archive.EntityKind{}}
 	if err := in.begin(ctx); err != nil {
 		return Imported{}, err
 	}
@@ -85,40 +88,49 @@ func (s *Service) ImportFtM(ctx context.Context, who policy.Subject, f io.ReadSe
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return in.out, fmt.Errorf("read file: %w", err)
 		}
-		if err := in.pass(ctx, f, pass); err != nil {
+		do := in.pass
+		if o.DryRun && pass == passEntities {
+			do = in.look
+		}
+		if err := do(ctx, f, pass); err != nil {
 			return in.out, err
 		}
 	}
 	return in.out, nil
 }
 
+// begin finds the run that broke off, or begins one. What it was told stands in the place of a mapping, so that it goes on as it began.
 func (in *ftmIntake) begin(ctx context.Context) error {
-	in.run = store.Import{
-		ID: in.s.o.NewID(archive.PrefixImport), Format: "ftm", SHA256: in.o.SHA256, Mapping: []byte("{}"), Compartment: in.o.Compartment, State: store.ImportRunning,
-		CreatedAt: in.s.now(), CreatedBy: in.who.Agent,
+	o := in.o
+	told, err := json.Marshal(map[string]any{"into": o.Into, "compartments": o.Compartments, "source": o.Source, "certainty": o.Certainty})
+	if err != nil {
+		return fmt.Errorf("keep options: %w", err)
 	}
-	if in.o.DryRun {
-		return nil
-	}
-	err := in.s.o.DB.Write(ctx, func(tx *store.Tx) error {
-		was, err := tx.RunningImport(ctx, in.who.Agent, in.o.SHA256)
+	in.run, in.out, err = in.s.begin(ctx, in.who, store.Import{Format: "ftm", SHA256: o.SHA256, Mapping: told, Compartment: o.Compartment}, in.out)
+	return err
+}
+
+// look reads which entities a file holds, as far as a dry run remembers them.
+func (in *ftmIntake) look(ctx context.Context, f io.Reader, _ int64) error {
+	r := newFtMReader(f)
+	for len(in.file) < maxKeys {
+		e, _, err := r.next()
+		var fault *RowError
 		switch {
-		case err == nil && (was.Format != "ftm" || was.Compartment != in.o.Compartment):
-			return archive.Explain(fmt.Errorf("%w: import %s is under way", archive.ErrConflict, was.ID), "An import of this file into another compartment broke off.",
-				"Go on as before, or undo it: zapis import undo "+was.ID)
-		case err == nil:
-			in.run, in.out.From = was, was.NextRow%passSaid
-			in.out.Counts = Counts{was.Created, was.Updated, was.Unchanged, was.Refused}
+		case errors.Is(err, io.EOF):
 			return nil
-		case !errors.Is(err, archive.ErrNotFound):
+		case errors.As(err, &fault):
+			continue
+		case err != nil:
+			return nil // it is told when the lines before it were looked at
+		}
+		if k, ok := kindOfFtM(e); ok {
+			in.file[e.ID] = k.Kind
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return tx.AddImport(ctx, in.run)
-	})
-	if err != nil {
-		return fmt.Errorf("begin import: %w", err)
 	}
-	in.out.ID = in.run.ID
 	return nil
 }
 
@@ -135,10 +147,11 @@ type ftmLine struct {
 func (in *ftmIntake) pass(ctx context.Context, f io.Reader, pass int64) error {
 	r := newFtMReader(f)
 	var batch []*ftmLine
+	held := 0 // bytes of the batch
 	inBatch := map[string]bool{}
 	flush := func(next int64, ended bool) error {
 		err := in.settle(ctx, batch, pass, next, ended)
-		batch = nil
+		batch, held = nil, 0
 		clear(inBatch)
 		return err
 	}
@@ -165,11 +178,12 @@ func (in *ftmIntake) pass(ctx context.Context, f io.Reader, pass int64) error {
 				l.fault = &RowError{Row: row, Code: ReasonValue, Text: "entities of this schema have no place in the catalogue"}
 			}
 		}
-		if inBatch[e.ID] && e.ID != "" || len(batch) >= in.s.o.Batch {
+		if inBatch[e.ID] && e.ID != "" || len(batch) >= in.s.o.Batch || held > in.s.o.BatchBytes {
 			if err := flush(row, false); err != nil {
 				return err
 			}
 		}
+		held += r.size
 		inBatch[e.ID] = true
 		batch = append(batch, l)
 	}
@@ -204,14 +218,14 @@ func (in *ftmIntake) settle(ctx context.Context, batch []*ftmLine, pass, next in
 		}
 		b.Imports(in.run.ID)
 		write := in.entities
-		if pass == passSaid || in.o.DryRun {
+		if pass == passSaid {
 			write = in.all
 		}
 		rows, err := write(ctx, b, batch)
 		if err != nil {
 			return err
 		}
-		if pass == passSaid || in.o.DryRun {
+		if pass == passSaid {
 			reports = rows
 			for _, r := range rows {
 				counts.add(r.Outcome)
@@ -483,7 +497,7 @@ func (in *ftmIntake) all(ctx context.Context, b *knowledge.Bulk, batch []*ftmLin
 	if err != nil {
 		return nil, err
 	}
-	w := &ftmSaid{in: in, b: b, taken: taken, ids: map[string]string{}, authors: map[string]string{}, refs: map[string]archive.Entity{}}
+	w := &ftmSaid{in: in, b: b, taken: taken, ids: map[string]string{}, authors: map[string]string{}, refs: map[string]archive.Entity{}, absent: map[string]bool{}}
 	if err := w.lookUp(ctx, batch); err != nil {
 		return nil, err
 	}
@@ -535,6 +549,7 @@ type ftmSaid struct {
 	authors map[string]string         // see author
 	refs    map[string]archive.Entity // entities of the file, by the identifier they have there
 	items   map[string]bool
+	absent  map[string]bool // entities that a dry run takes as there, by the identifier that stands in for theirs
 }
 
 // lookUp finds in few questions what a batch refers to.
@@ -589,6 +604,14 @@ func (w *ftmSaid) lookUp(ctx context.Context, batch []*ftmLine) error {
 		}
 		for id, e := range found {
 			w.refs[source+"\x00"+id] = e
+		}
+		for _, id := range ids {
+			kind, ok := w.in.file[id]
+			if _, there := w.refs[source+"\x00"+id]; ok && !there {
+				e := archive.Entity{ID: w.in.s.o.NewID(archive.PrefixEntity), Kind: kind, Compartment: w.in.o.Compartment}
+				w.refs[source+"\x00"+id] = e
+				w.absent[e.ID] = true
+			}
 		}
 	}
 	items = slices.DeleteFunc(items, func(id string) bool { return archive.CheckID(archive.PrefixItem, id) != nil })
@@ -658,8 +681,8 @@ func (w *ftmSaid) plain(ctx context.Context, l *ftmLine, refuse func(string, err
 			switch p.Type {
 			case catalogue.TypeRef:
 				e, ok := w.refs[w.in.keySource(l)+"\x00"+v]
-				if !ok {
-					continue // not in this file
+				if !ok || w.absent[e.ID] {
+					continue // not in this file, or only in a dry run's
 				}
 				v = e.ID
 			case catalogue.TypeTerm:
@@ -691,6 +714,9 @@ func (w *ftmSaid) whole(ctx context.Context, l *ftmLine, refuse func(string, err
 	z := l.e.Zapis
 	n := 0
 	// Everything is checked before anything is written, so that a line is taken whole or not at all.
+	if twice := z.twice(); twice != "" {
+		return 0, refuse(twice, fmt.Errorf("%w: two things have the same identifier", archive.ErrInvalid))
+	}
 	claims, retracted, err := w.claims(ctx, l, refuse)
 	if err != nil {
 		return 0, err
@@ -707,6 +733,22 @@ func (w *ftmSaid) whole(ctx context.Context, l *ftmLine, refuse func(string, err
 	findings, err := w.findings(ctx, l)
 	if err != nil {
 		return 0, refuse("findings", err)
+	}
+	merges, err := w.merges(ctx, l)
+	if err != nil {
+		return 0, refuse("merges", err)
+	}
+	said := len(claims)
+	claims = slices.DeleteFunc(claims, func(c store.Claim) bool { // of a dry run: the database cannot refer to what is not there
+		return w.absent[c.Ref] || slices.ContainsFunc(c.Sources, func(s archive.Source) bool { return w.absent[s.Entity] })
+	})
+	if w.in.o.DryRun { // nor look back at what it was not given
+		retracted = slices.DeleteFunc(retracted, func(r store.Claim) bool {
+			return !slices.ContainsFunc(claims, func(c store.Claim) bool { return c.ID == r.ID })
+		})
+		findings = slices.DeleteFunc(findings, func(f archive.Finding) bool {
+			return f.Claim != "" && w.taken[f.Claim] && !slices.ContainsFunc(claims, func(c store.Claim) bool { return c.ID == f.Claim })
+		})
 	}
 	for i, p := range passages {
 		if err := w.b.Tx().AddPassages(ctx, p); err != nil {
@@ -756,17 +798,49 @@ func (w *ftmSaid) whole(ctx context.Context, l *ftmLine, refuse func(string, err
 			return 0, err
 		}
 	}
-	n += len(claims) + len(findings)
-	for _, m := range z.Merges {
-		did, err := w.merge(ctx, l, m)
-		if err != nil {
+	n += said + len(findings)
+	for _, m := range merges {
+		if w.absent[m.Into] {
+			n++
+			continue
+		}
+		switch err := w.b.Tx().AddMerge(ctx, m.Merge); {
+		case errors.Is(err, archive.ErrConflict):
+			continue // something that the importer does not see stands against it
+		case err != nil:
 			return 0, err
 		}
-		if did {
-			n++
+		n++
+		if !m.undone.IsZero() {
+			if err := w.b.Tx().UndoMerge(ctx, m.ID, m.undoer, m.undone); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return n, nil
+}
+
+// twice gives what two things of one line are that have the same identifier; empty if none do.
+func (z *ftmZapis) twice() string {
+	seen := map[string]bool{}
+	again := func(id string) bool {
+		was := seen[id]
+		seen[id] = true
+		return was
+	}
+	switch {
+	case slices.ContainsFunc(z.Claims, func(x ftmClaim) bool { return again(x.ID) }):
+		return "claims"
+	case slices.ContainsFunc(z.Passages, func(x ftmPassage) bool { return again(x.ID) }):
+		return "passages"
+	case slices.ContainsFunc(z.Consents, func(x ftmConsent) bool { return again(x.ID) }):
+		return "consents"
+	case slices.ContainsFunc(z.Findings, func(x ftmFinding) bool { return again(x.ID) }):
+		return "findings"
+	case slices.ContainsFunc(z.Merges, func(x ftmMerge) bool { return again(x.ID) }):
+		return "merges"
+	}
+	return ""
 }
 
 // claims checks the claims of a line that are not here.
@@ -806,6 +880,12 @@ func (w *ftmSaid) claims(ctx context.Context, l *ftmLine, refuse func(string, er
 				return nil, nil, refuse(x.Property, fmt.Errorf("%w: it refers to something that is neither in the file nor here", archive.ErrInvalid))
 			}
 			d.Value, value = e.ID, e.ID
+			if w.absent[e.ID] {
+				if len(p.Refers) > 0 && !slices.Contains(p.Refers, e.Kind) || e.ID == l.entity.ID {
+					return nil, nil, refuse(x.Property, fmt.Errorf("%w: it refers to something of another kind", archive.ErrInvalid))
+				}
+				d.Value, d.Certainty = "", archive.NotKnown
+			}
 		case p.Type == catalogue.TypeTerm:
 			// One that was retired since is no error: the claim was made before.
 			known, err := w.b.TermKnown(ctx, x.Value)
@@ -842,7 +922,12 @@ func (w *ftmSaid) claims(ctx context.Context, l *ftmLine, refuse func(string, er
 		}
 		// A passage of this very line is not there yet: what it rests on is checked without it.
 		sources := d.Sources
-		d.Sources = slices.DeleteFunc(slices.Clone(sources), func(s archive.Source) bool { return s.Kind == archive.SourcePassage || s.Kind == archive.SourceOther })
+		d.Sources = slices.DeleteFunc(slices.Clone(sources), func(s archive.Source) bool {
+			return s.Kind == archive.SourcePassage || s.Kind == archive.SourceOther || w.absent[s.Entity]
+		})
+		if len(x.Sources) > knowledge.MaxSources {
+			return nil, nil, refuse(x.Property, fmt.Errorf("%w: a claim has at most %d sources", archive.ErrInvalid, knowledge.MaxSources))
+		}
 		c, err := w.b.Claim(ctx, l.entity, d)
 		if err != nil {
 			return nil, nil, refuse(x.Property, err)
@@ -877,7 +962,7 @@ func (w *ftmSaid) claims(ctx context.Context, l *ftmLine, refuse func(string, er
 		if x.Retracted == nil {
 			continue
 		}
-		if _, ok := here[x.ID]; ok {
+		if c, ok := here[x.ID]; ok && c.Entity == l.entity.ID {
 			continue
 		}
 		at, err := stampTime(x.Retracted.At)
@@ -941,6 +1026,12 @@ func (w *ftmSaid) source(s ftmSource, l *ftmLine) (archive.Source, error) {
 	}
 	if s.Page < 0 || s.Page > 1_000_000 || to < from {
 		return archive.Source{}, fmt.Errorf("%w: a span or a page was expected", archive.ErrInvalid)
+	}
+	// What is kept in words is shown: it must be what it says, and nothing else.
+	for prefix, id := range map[string]string{archive.PrefixItem: s.Item, archive.PrefixPassage: s.Passage, archive.PrefixEntity: s.Entity} {
+		if id != "" && archive.CheckID(prefix, id) != nil {
+			return archive.Source{}, fmt.Errorf("%w: a source names something by its identifier", archive.ErrInvalid)
+		}
 	}
 	out := archive.Source{Kind: s.Kind, From: from, To: to, Page: s.Page, Note: note}
 	if s.Region != nil {
@@ -1174,53 +1265,61 @@ func (w *ftmSaid) findings(ctx context.Context, l *ftmLine) (out []archive.Findi
 	return out, nil
 }
 
-// merge makes a merge that is not here. One that cannot be made, because its entities were merged otherwise here, is left out.
-func (w *ftmSaid) merge(ctx context.Context, l *ftmLine, x ftmMerge) (bool, error) {
+// ftmMerged is a merge that is to be made.
+type ftmMerged struct {
+	archive.Merge
+	undone time.Time
+	undoer string
+}
+
+// merges checks the merges of a line that are not here. One that cannot be made, because its entities were merged otherwise here, is left out.
+func (w *ftmSaid) merges(ctx context.Context, l *ftmLine) (out []ftmMerged, err error) {
+	list := l.e.Zapis.Merges
+	if len(list) == 0 {
+		return nil, nil
+	}
 	here, err := w.b.Tx().MergesOf(ctx, w.b.Scope(), true, l.entity.ID)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if slices.ContainsFunc(here, func(m archive.Merge) bool { return m.ID == x.ID || m.From == l.entity.ID && m.UndoneAt.IsZero() }) {
-		return false, nil
-	}
-	into, ok := w.refs[w.in.keySource(l)+"\x00"+x.Into]
-	if !ok || into.Kind != l.kind.Kind || into.ID == l.entity.ID {
-		return false, &RowError{Row: l.row, Column: "merges", Code: ReasonReference, Text: "it was merged into something that is neither in the file nor here"}
-	}
-	circle, err := w.b.Tx().Members(ctx, w.b.Scope(), l.entity.ID)
+	members, err := w.b.Tx().Members(ctx, w.b.Scope(), l.entity.ID)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if slices.ContainsFunc(circle[l.entity.ID], func(e archive.Entity) bool { return e.ID == into.ID }) {
-		return false, &RowError{Row: l.row, Column: "merges", Code: ReasonReference, Text: "it was merged into something that is merged into it here"}
-	}
-	m := archive.Merge{From: l.entity.ID, Into: into.ID}
-	bad := &RowError{Row: l.row, Column: "merges", Code: ReasonValue, Text: "a merge needs a moment and a reason"}
-	if m.Reason, err = catalogue.Note(x.Reason); err != nil {
-		return false, bad
-	}
-	if m.At, err = stampTime(x.At); err != nil || m.At.IsZero() {
-		return false, bad
-	}
-	undone, err := stampTime(x.Undone)
-	if err != nil {
-		return false, bad
-	}
-	if m.Author, err = w.in.author(ctx, w.b, x.By, w.authors); err != nil {
-		return false, err
-	}
-	m.ID = w.id(archive.PrefixMerge, x.ID)
-	if err := w.b.Tx().AddMerge(ctx, m); err != nil {
-		return false, err
-	}
-	if !undone.IsZero() {
-		by, err := w.in.author(ctx, w.b, x.Undoer, w.authors)
-		if err != nil {
-			return false, err
+	bad := func(text string) error { return fmt.Errorf("%w: %s", archive.ErrInvalid, text) }
+	stands := slices.ContainsFunc(here, func(m archive.Merge) bool { return m.From == l.entity.ID && m.UndoneAt.IsZero() })
+	for _, x := range list {
+		if stands || slices.ContainsFunc(here, func(m archive.Merge) bool { return m.ID == x.ID }) {
+			continue
 		}
-		return true, w.b.Tx().UndoMerge(ctx, m.ID, by, undone)
+		into, ok := w.refs[w.in.keySource(l)+"\x00"+x.Into]
+		switch {
+		case !ok || into.Kind != l.kind.Kind || into.ID == l.entity.ID:
+			return nil, bad("it was merged into something that is neither in the file nor here")
+		case slices.ContainsFunc(members[l.entity.ID], func(e archive.Entity) bool { return e.ID == into.ID }):
+			return nil, bad("it was merged into something that is merged into it here")
+		}
+		m := ftmMerged{Merge: archive.Merge{From: l.entity.ID, Into: into.ID}}
+		if m.Reason, err = catalogue.Note(x.Reason); err != nil {
+			return nil, bad("a merge needs a moment and a reason")
+		}
+		if m.At, err = stampTime(x.At); err != nil || m.At.IsZero() {
+			return nil, bad("a merge needs a moment and a reason")
+		}
+		if m.undone, err = stampTime(x.Undone); err != nil {
+			return nil, bad("a merge needs a moment and a reason")
+		}
+		if m.Author, err = w.in.author(ctx, w.b, x.By, w.authors); err != nil {
+			return nil, err
+		}
+		if m.undoer, err = w.in.author(ctx, w.b, x.Undoer, w.authors); err != nil {
+			return nil, err
+		}
+		m.ID = w.id(archive.PrefixMerge, x.ID)
+		stands = m.undone.IsZero() // only the last one can
+		out = append(out, m)
 	}
-	return true, nil
+	return out, nil
 }
 
 // IsFtM says whether the beginning of a file looks like FollowTheMoney.

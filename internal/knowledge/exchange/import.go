@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,10 +23,13 @@ import (
 // maxKeys is how many keys of one file are remembered to tell twice the same key in a dry run, and how many names are.
 const maxKeys = 1_000_000
 
+// claimBytes is what a claim counts for beside the cells of its row: see Options.BatchBytes.
+const claimBytes = 500
+
 // errDry ends the transaction of a dry run: everything was done as it would be, and nothing stays.
 var errDry = errors.New("dry run")
 
-// errMany: the rows of a batch refer to so many new entities that it takes two transactions.
+// errMany: the rows of a batch refer to so many new entities, or twice to the same one, that it takes two transactions.
 var errMany = errors.New("too many at once")
 
 // ImportOptions of ImportTable.
@@ -174,42 +178,48 @@ func (in *intake) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keep mapping: %w", err)
 	}
-	in.run = store.Import{
-		ID: in.s.o.NewID(archive.PrefixImport), Format: "table", SHA256: in.o.SHA256, Mapping: mapping, Compartment: in.o.Compartment, State: store.ImportRunning, NextRow: 2,
-		CreatedAt: in.s.now(), CreatedBy: in.who.Agent,
+	run := store.Import{Format: "table", SHA256: in.o.SHA256, Mapping: mapping, Compartment: in.o.Compartment, NextRow: 2}
+	in.run, in.out, err = in.s.begin(ctx, in.who, run, in.out)
+	return err
+}
+
+// begin finds the run over a file that broke off, or begins one. In a dry run there is none; the one that is given back is not kept.
+func (s *Service) begin(ctx context.Context, who policy.Subject, run store.Import, out Imported) (store.Import, Imported, error) {
+	run.ID, run.State, run.CreatedAt, run.CreatedBy = s.o.NewID(archive.PrefixImport), store.ImportRunning, s.now(), who.Agent
+	if out.DryRun {
+		return run, out, nil
 	}
-	if in.o.DryRun {
-		return nil
-	}
-	err = in.s.o.DB.Write(ctx, func(tx *store.Tx) error {
-		was, err := tx.RunningImport(ctx, in.who.Agent, in.o.SHA256)
+	err := s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		was, err := tx.RunningImport(ctx, who.Agent, run.SHA256)
 		switch {
-		case err == nil && (string(was.Mapping) != string(mapping) || was.Compartment != in.o.Compartment || was.Format != "table"):
-			return archive.Explain(fmt.Errorf("%w: import %s is under way with another mapping", archive.ErrConflict, was.ID),
-				"An import of this file with another mapping broke off.", "Go on with the same mapping, or undo it: zapis import undo "+was.ID)
+		case err == nil && (string(was.Mapping) != string(run.Mapping) || was.Compartment != run.Compartment || was.Format != run.Format):
+			return archive.Explain(fmt.Errorf("%w: import %s is under way otherwise", archive.ErrConflict, was.ID),
+				"An import of this file with another mapping or into another compartment broke off.", "Go on as before, or undo it: zapis import undo "+was.ID)
 		case err == nil:
-			in.run, in.out.From = was, was.NextRow
-			in.out.Counts = Counts{was.Created, was.Updated, was.Unchanged, was.Refused}
+			run, out.From = was, was.NextRow%passSaid
+			out.Counts = Counts{was.Created, was.Updated, was.Unchanged, was.Refused}
 			return nil
 		case !errors.Is(err, archive.ErrNotFound):
 			return err
 		}
-		return tx.AddImport(ctx, in.run)
+		return tx.AddImport(ctx, run)
 	})
 	if err != nil {
-		return fmt.Errorf("begin import: %w", err)
+		return run, out, fmt.Errorf("begin import: %w", err)
 	}
-	in.out.ID = in.run.ID
-	return nil
+	out.ID = run.ID
+	return run, out, nil
 }
 
 // all reads the table to its end.
 func (in *intake) all(ctx context.Context) error {
 	var batch []line
+	held := 0 // claims of the batch and bytes of its cells
 	inBatch := map[string]bool{}
 	flush := func(next int64, ended bool) error {
 		err := in.settle(ctx, batch, next, ended)
-		batch = batch[:0]
+		clear(batch) // lets go of what the rows held
+		batch, held = batch[:0], 0
 		clear(inBatch)
 		return err
 	}
@@ -233,10 +243,14 @@ func (in *intake) all(ctx context.Context) error {
 		if fault == nil {
 			in.read(&l, cells)
 		}
-		if l.key != "" && inBatch[l.key] || len(batch) >= in.s.o.Batch {
+		if l.key != "" && inBatch[l.key] || len(batch) >= in.s.o.Batch || held > in.s.o.BatchBytes {
 			if err := flush(row, false); err != nil {
 				return err
 			}
+		}
+		held += len(l.claims) * claimBytes
+		for _, c := range cells {
+			held += len(c)
 		}
 		if l.key != "" {
 			inBatch[l.key] = true
@@ -330,6 +344,10 @@ func (in *intake) read(l *line, cells []string) {
 		for _, part := range parts {
 			if part = strings.TrimSpace(part); part == "" {
 				continue
+			}
+			if len(l.claims) >= knowledge.MaxClaims {
+				refuse(c.Column, ReasonLong, fmt.Sprintf("more than %d things said in one row", knowledge.MaxClaims))
+				return
 			}
 			if p.Type == catalogue.TypeTerm {
 				value := in.term(n, p.Vocabulary, part)
@@ -472,6 +490,14 @@ func (in *intake) write(ctx context.Context, b *knowledge.Bulk, batch []line, na
 	if err := in.find(ctx, b, lines); err != nil {
 		return nil, 0, err
 	}
+	// Two keys may have come to mean one entity. What the first row says must be there before the second one is held against it.
+	met := map[string]bool{}
+	for _, l := range lines {
+		if l.entity != "" && met[l.entity] {
+			return nil, 0, errMany
+		}
+		met[l.entity] = true
+	}
 	var drafts []knowledge.Draft
 	helpers := map[int]bool{}
 	helperNames := map[int]string{}
@@ -513,6 +539,7 @@ func (in *intake) write(ctx context.Context, b *knowledge.Bulk, batch []line, na
 		return nil, 0, err
 	}
 	var keys []store.ExternalKey
+	replaced := map[string]bool{}
 	out := make([]RowReport, 0, len(lines))
 	for i := range lines {
 		l := &lines[i]
@@ -548,10 +575,13 @@ func (in *intake) write(ctx context.Context, b *knowledge.Bulk, batch []line, na
 				}
 			}
 			for n, c := range l.claims {
-				if len(c.replaces) > 0 {
-					if err := b.Retract(ctx, "replaced by a later import", m.Claims[n].ID, c.replaces...); err != nil {
-						return nil, 0, err
-					}
+				// Two values in one row may both take the place of the same claim.
+				c.replaces = slices.DeleteFunc(c.replaces, func(id string) bool { return replaced[id] })
+				for _, id := range c.replaces {
+					replaced[id] = true
+				}
+				if err := b.Retract(ctx, "replaced by a later import", m.Claims[n].ID, c.replaces...); err != nil {
+					return nil, 0, err
 				}
 			}
 		}
@@ -614,6 +644,12 @@ func (in *intake) find(ctx context.Context, b *knowledge.Bulk, lines []line) err
 	if err != nil {
 		return err
 	}
+	empty := map[string]bool{}
+	if in.o.Mapping.Update == UpdateRefuse { // what an undone import left empty is as good as not there
+		if empty, err = b.Tx().Emptied(ctx, slices.Collect(maps.Values(canon))); err != nil {
+			return err
+		}
+	}
 	var roots []string
 	for i := range lines {
 		l := &lines[i]
@@ -631,7 +667,7 @@ func (in *intake) find(ctx context.Context, b *knowledge.Bulk, lines []line) err
 			l.fault = &RowError{Row: l.row, Column: key.Column, Code: ReasonKey, Text: "the key belongs to several entities; merge them first"}
 		case len(one) == 1 && met[one[0]].Kind != in.kind.Kind:
 			l.fault = &RowError{Row: l.row, Column: key.Column, Code: ReasonKey, Text: "the key belongs to an entity of another kind"}
-		case len(one) == 1 && in.o.Mapping.Update == UpdateRefuse:
+		case len(one) == 1 && in.o.Mapping.Update == UpdateRefuse && !empty[one[0]]:
 			l.fault = &RowError{Row: l.row, Column: key.Column, Code: ReasonKey, Text: "it is there already, and the mapping refuses updates"}
 		case len(one) == 1:
 			l.entity = one[0]

@@ -20,6 +20,9 @@ type Options struct {
 	NewID     func(prefix string) string // nil: archive.NewID
 	Logger    *slog.Logger               // nil: silent
 	Batch     int                        // rows a transaction; 0: 2,000
+	// BatchBytes is how much the rows of a transaction may hold, so that memory stays bounded whatever they hold: it ends with the row that goes
+	// beyond. 0: 16 MB.
+	BatchBytes int
 }
 
 // Service is the room. It is safe for concurrent use.
@@ -41,6 +44,9 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Batch <= 0 {
 		o.Batch = 2000
+	}
+	if o.BatchBytes <= 0 {
+		o.BatchBytes = 16 << 20
 	}
 	return &Service{o: o}, nil
 }

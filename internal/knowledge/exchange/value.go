@@ -57,7 +57,7 @@ var (
 	monthly = regexp.MustCompile(`^(\d{1,2})[./](\d{4})$`)
 	worded  = regexp.MustCompile(`^(?:(\d{1,2})\s+)?(\pL+)\.?,?\s+(\d{4})(?:\s*(?:г|р|г\.|р\.|года|року|год|рік))?$`)
 	english = regexp.MustCompile(`^(\pL+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})$`)
-	isoTime = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})[ T](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?$`)
+	isoTime = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})[ Tt](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?$`)
 	serial  = regexp.MustCompile(`^\d{4,6}(?:\.\d+)?$`)
 	clock   = regexp.MustCompile(`^(\d{1,3}):(\d{2})(?::(\d{2}))?$`)
 )
@@ -82,13 +82,17 @@ func dateOf(text, order string, about About) (string, error) {
 				epoch = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
 			}
 			t := epoch.Add(time.Duration(n * float64(24*time.Hour))).Round(time.Second)
-			if t.Equal(t.Truncate(24 * time.Hour)) {
+			if mark != "" || t.Equal(t.Truncate(24*time.Hour)) { // no moment of a day is approximate: the doubt counts for more
 				return t.Format(time.DateOnly) + mark, nil
 			}
 			return t.Format("2006-01-02T15:04:05"), nil
 		}
 	}
 	if m := isoTime.FindStringSubmatch(rest); m != nil {
+		if mark != "" {
+			_, err := stampOf(m[1], m[2], m[3], m[4])
+			return m[1] + mark, err
+		}
 		return stampOf(m[1], m[2], m[3], m[4])
 	}
 	if m := dotted.FindStringSubmatch(rest); m != nil {
@@ -108,7 +112,9 @@ func dateOf(text, order string, about About) (string, error) {
 			return "", err
 		}
 		if m[4] != "" {
-			return stampOf(day, m[4], m[5], m[6])
+			if stamp, err := stampOf(day, m[4], m[5], m[6]); err != nil || mark == "" {
+				return stamp, err
+			}
 		}
 		return day + mark, nil
 	}
