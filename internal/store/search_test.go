@@ -182,3 +182,30 @@ func TestLongTexts(t *testing.T) {
 		})
 	})
 }
+
+// On PostgreSQL a question is planned by its words, and what is put in by the size that the tables have by then.
+func TestSearchIsPlannedByItsWords(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, store.PostgreSQL)
+	planned := func(tx *store.Tx) string {
+		mode, err := store.SettingOf(ctx, tx, "plan_cache_mode")
+		must(t, err)
+		return mode
+	}
+	storetest.Write(t, db, func(tx *store.Tx) error {
+		before := planned(tx)
+		must(t, tx.IndexDocs(ctx))
+		if during := planned(tx); before != "auto" || during != "force_custom_plan" {
+			t.Errorf("documents are put in with plans of the kind %q, other things with %q", during, before)
+		}
+		return nil
+	})
+	storetest.Read(t, db, func(tx *store.Tx) error {
+		_, err := tx.Search(ctx, archive.Scope{All: true, MaxDifficulty: -1}, store.Condition{}, 10)
+		must(t, err)
+		if during := planned(tx); during != "force_custom_plan" {
+			t.Errorf("a question is answered with plans of the kind %q", during)
+		}
+		return nil
+	})
+}
