@@ -22,6 +22,7 @@ type releaseCmd struct {
 	Check    releaseCheckCmd    `cmd:"" help:"Ask every gate, and say what blocks."`
 	Sign     releaseSignCmd     `cmd:"" help:"Agree to the newest version of a release that somebody else wrote."`
 	Publish  releasePublishCmd  `cmd:"" help:"Let out what was signed, or have it let out when its embargo ends."`
+	Keep     releaseKeepCmd     `cmd:"" help:"Decide that a release stays out although an item that it shows was erased."`
 	Withdraw releaseWithdrawCmd `cmd:"" help:"Put a tombstone with a reason in the place of everything that is out of a release."`
 	Export   releaseExportCmd   `cmd:"" help:"Copy the bundle of a publication out of the folder of releases, and check it."`
 	Settle   releaseSettleCmd   `cmd:"" help:"Bring the folder of releases to what was decided, and publish what is due, as a worker does every minute."`
@@ -167,11 +168,12 @@ func (k *call) refused(err error) error {
 type releaseSignCmd struct {
 	Release string `arg:"" help:"Identifier or slug."`
 	Version int    `required:"" help:"Version that is agreed to; it must be the newest." placeholder:"N"`
+	Read    int    `help:"How many places that may name somebody protected were looked at, and do not. Signing without says which they are." placeholder:"N"`
 }
 
 func (c *releaseSignCmd) Run(k *call) error {
 	return k.with(app.Options{Writes: true}, func(a *app.App) error {
-		if err := a.Release.Sign(k.ctx, operator(a), c.Release, c.Version); err != nil {
+		if err := a.Release.SignHavingRead(k.ctx, operator(a), c.Release, c.Version, c.Read); err != nil {
 			return k.refused(err)
 		}
 		return k.done("Signed.")
@@ -201,6 +203,20 @@ func (c *releasePublishCmd) Run(k *call) error {
 			k.say("Publication %d is in the folder of releases. Make the site anew: zapis site build", p.Number)
 		}
 		return nil
+	})
+}
+
+type releaseKeepCmd struct {
+	Release string `arg:"" help:"Identifier or slug."`
+	Reason  string `required:"" help:"Why, for colleagues. Name nobody."`
+}
+
+func (c *releaseKeepCmd) Run(k *call) error {
+	return k.with(app.Options{Writes: true}, func(a *app.App) error {
+		if err := a.Release.Keep(k.ctx, operator(a), c.Release, c.Reason); err != nil {
+			return err
+		}
+		return k.done("It stays out. What is wrong with it can be corrected again.")
 	})
 }
 
@@ -238,8 +254,7 @@ func (c *releaseExportCmd) Run(k *call) error {
 			return fmt.Errorf("publication %d: %w", n, archive.ErrNotFound)
 		}
 		from := os.DirFS(filepath.Join(a.ReleasesDir(), v.Slug, fmt.Sprintf("v%d", n)))
-		doc, err := bundle.VerifyFS(from)
-		if err != nil {
+		if _, err := bundle.VerifyFS(from); err != nil {
 			return withoutPath("check bundle", err)
 		}
 		if err := os.Mkdir(c.Out, 0o755); err != nil {
@@ -247,6 +262,19 @@ func (c *releaseExportCmd) Run(k *call) error {
 		}
 		if err := os.CopyFS(c.Out, from); err != nil {
 			return withoutPath("copy bundle", err)
+		}
+		doc, err := bundle.VerifyFS(os.DirFS(c.Out)) // what was copied, not what was there a moment before
+		if err != nil {
+			return withoutPath("check the copy", err)
+		}
+		at, err := time.Parse(time.RFC3339, doc.Published)
+		if err != nil {
+			return fmt.Errorf("check the copy: %w", archive.ErrIntegrity)
+		}
+		for _, name := range append(doc.Files(), bundle.FileSums, ".") { // nor does it tell when it was copied
+			if err := os.Chtimes(filepath.Join(c.Out, name), at, at); err != nil {
+				return withoutPath("set time", err)
+			}
 		}
 		return k.done(fmt.Sprintf("Publication %d (%s), %d files, each as SHA256SUMS says.", n, doc.State, len(doc.Files())+1))
 	})

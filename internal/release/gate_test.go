@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,20 @@ var wrongs = []struct {
 		text: func(_ *rig, d *Draft) {
 			d.Captions = all("WEBVTT\n\n00:00.000 --> 00:01.000\nHoncharenko!", "WEBVTT\n\n00:00.000 --> 00:01.000\nx", "WEBVTT\n\n00:00.000 --> 00:01.000\nx")
 		}},
+	{name: "a protected name in percents in a link", gate: GatePeople, reason: "protected", rig: func(r *rig) { r.sealed = map[string]string{"kn_1": "Гончаренко Михайло"} },
+		text: func(_ *rig, d *Draft) {
+			d.Followed = []Followed{{Date: "2026-11-21", Kind: "press", Text: all("x", "x", "x"), URL: "https://news.test/%D0%93%D0%BE%D0%BD%D1%87%D0%B0%D1%80%D0%B5%D0%BD%D0%BA%D0%BE"}}
+		}},
+	{name: "a protected name in what is related", gate: GatePeople, reason: "protected", rig: func(r *rig) { r.sealed = map[string]string{"kn_1": "Гончаренко Михайло"} },
+		text: func(_ *rig, d *Draft) { d.Related = []string{"case-of-honcharenko"} }},
+	{name: "a word that may be a name", gate: GatePeople, reason: "not-looked-at", rig: func(r *rig) { r.sealed = map[string]string{"kn_1": "Гончаренко Михайло"} },
+		text: func(_ *rig, d *Draft) { d.Summary = all("x", "x", "Михайло бачив") }},
+	{name: "who works here, inflected", gate: GateTraces, reason: "agent", rig: func(r *rig) { r.found.Agents = []string{"Оксана Мельник"} },
+		text: func(_ *rig, d *Draft) { d.Credit = all("x", "x", "За участі Оксани Мельник") }},
+	{name: "a file that the proof does not speak of", gate: GateProof, reason: "file-not-stated", rig: func(r *rig) { r.unstated = "clip-360.mp4" }},
+	{name: "a still that the proof does not speak of", gate: GateProof, reason: "file-not-stated", rig: func(r *rig) { r.unstated = "still-1.jpg" }},
+	{name: "an exact time in a caption, and copies", gate: GateTime, reason: "copies-differ", rig: func(r *rig) { r.found.Copies = []string{r.item.ID} },
+		text: func(_ *rig, d *Draft) { d.Captions["en"] += "\nIt is 14:03:22" }},
 	{name: "a claim that is not there", gate: GateClaims, reason: "taken-back", text: func(_ *rig, d *Draft) { d.Sentences[0].Claims = []string{claimID} }},
 	{name: "the name of a file", gate: GateTraces, reason: "trace", rig: func(r *rig) { r.found.Words = []string{"CAM03_20200812.avi"} },
 		text: func(_ *rig, d *Draft) { d.Summary = all("From cam03_20200812.AVI.", "x", "x") }},
@@ -232,6 +247,8 @@ func TestGatesAlone(t *testing.T) {
 		"not rendered":           {gateFiles, func(f *facts) { f.plan.Rendered = nil }, Blocked, "not-rendered"},
 		"a file is missing":      {gateFiles, func(f *facts) { f.weight.missing = []string{"x"} }, Blocked, "missing"},
 		"not read":               {gateFiles, func(f *facts) { f.weighed = false }, Blocked, "not-read"},
+		"metadata not read":      {gateMetadata, func(f *facts) { f.weighed = false }, Blocked, "not-read"},
+		"traces not read":        {gateTraces, func(f *facts) { f.weighed = false }, Blocked, "not-read"},
 		"originals not read":     {gateOriginal, func(f *facts) { f.weighed = false }, Blocked, "not-compared"},
 		"an original not read":   {gateOriginal, func(f *facts) { f.weight.unread = []string{"x"} }, Blocked, "not-compared"},
 		"no sentence":            {gateCertainty, func(f *facts) { f.draft.Sentences = nil }, Blocked, "no-sentence"},
@@ -295,6 +312,15 @@ func TestClocks(t *testing.T) {
 	if open := uncoveredClocks(p, clock); len(open) > 0 {
 		t.Errorf("covered: %v", open)
 	}
+	// For less than a tenth of a second, between two masks.
+	gap := p
+	gap.Tracks = []plan.Track{
+		{Kind: plan.Solid, Keys: []plan.Key{{AtUS: 0, Box: [4]int{0, 0, 500_000, 100_000}}, {AtUS: 510_000, Box: [4]int{0, 0, 500_000, 100_000}}}},
+		{Kind: plan.Solid, UntilEnd: true, Keys: []plan.Key{{AtUS: 590_000, Box: [4]int{0, 0, 500_000, 100_000}}}},
+	}
+	if open := uncoveredClocks(gap, clock); len(open) != 1 {
+		t.Error("the clock can be read for two frames")
+	}
 	late := p
 	late.Tracks = []plan.Track{{Kind: plan.Solid, UntilEnd: true, Keys: []plan.Key{{AtUS: 300_000, Box: [4]int{0, 0, 500_000, 100_000}}}}}
 	if open := uncoveredClocks(late, clock); len(open) != 1 {
@@ -320,4 +346,32 @@ func TestClocks(t *testing.T) {
 	if open := uncoveredClocks(two, clock); len(open) > 0 {
 		t.Error("two masks side by side cover it")
 	}
+}
+
+// What cannot be read is not searched, and says so.
+func TestWhatIsNotSearchedIsMissing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Open(t, store.SQLite))
+	v := r.signed(nil)
+	s := r.room()
+	f, err := s.gather(ctx, ann, "view release", v.ID, toShow)
+	r.must(err)
+	f.weight.missing, f.weighed = nil, false
+	broken := literal(bundle.TextName("en"), []byte("x"))
+	broken.open = func() (io.ReadCloser, error) { return nil, errDisk }
+	r.must(s.read(ctx, f, []file{broken}))
+	if g := gateFiles(f); g.State != Blocked || g.Reason != "missing" {
+		t.Errorf("%+v", g)
+	}
+}
+
+// An account that is made, or a name of the provenance that is learned, between reading and deciding was not looked for.
+func TestNewTracesStopTheAct(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Open(t, store.SQLite))
+	v := r.signed(nil)
+	s := r.room()
+	s.o.DB = &between{Database: r.db, do: func() { r.found.Agents = []string{"yard"} }}
+	_, err := s.Publish(ctx, ann, v.ID)
+	is(t, "published", err, archive.ErrConflict)
 }
