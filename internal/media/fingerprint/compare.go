@@ -62,6 +62,9 @@ const (
 const (
 	windowLong  = 20 * Rate
 	windowShort = 3 * Rate
+	// windowLeast is the shortest recording that is compared. Below windowShort it has to agree better: 92 in 100, without its strongest
+	// pattern 80.
+	windowLeast = 2 * Rate
 	// Cells with the most energy are left out of the score: a clock in the picture ticks in a few cells and ticks alike at any time.
 	leftOut = grid / 48
 	// leastMotion is how much what is left must move, as the root of the mean square in grey levels; noise of coding is below.
@@ -78,6 +81,9 @@ const (
 	softCore = 0.78
 	// repeats is how well a stretch may agree with itself at another time before no place can be told by it.
 	repeats = 0.85
+	// selfTold is how long a stretch has to be to show by itself whether it repeats itself. Of a shorter one it shows in the other recording,
+	// which has to be longer by as much.
+	selfTold = 8 * Rate
 )
 
 // view is how a recording is looked at: what is cut off, whether in a mirror, and whether blurred over neighbouring cells. Cells of a
@@ -617,7 +623,7 @@ const (
 
 func (m *matcher) compare(crop [2]Region) (Relation, error) {
 	out := Relation{Kind: Untold, Mirrored: m.mirror}
-	if m.q.frames < windowShort {
+	if m.q.frames < windowLeast {
 		return out, nil
 	}
 	covered := make([]bool, m.q.frames)
@@ -800,11 +806,14 @@ func thousandths(f float64) int { return int(math.Round(1000 * min(max(f, 0), 1)
 
 // same says whether a stretch by itself is enough to be called the same footage.
 func (f fit) same() bool {
-	core := coreFrom
+	score, core := float64(SameFrom), coreFrom
 	if f.qv.soft {
 		core = softCore
 	}
-	return f.cored && !f.ambiguous && f.g.score*1000 >= SameFrom && f.g.core >= core
+	if f.n < windowShort {
+		score, core = overlapFrom, overlapCore
+	}
+	return f.cored && !f.ambiguous && f.g.score*1000 >= score && f.g.core >= core
 }
 
 // place looks for the best place of a stretch of q in r.
@@ -982,18 +991,41 @@ func (m *matcher) judge(f fit) (fit, error) {
 		return f, nil
 	}
 	// A fan, a flag, a clock with nothing else: it fits wherever its phase fits.
-	if f.n >= 2*windowShort+2*Rate {
-		half := f.n / 2
-		first := residual(a[:half*grid])
-		for lag := Rate * 3 / 2; lag+half <= f.n; lag++ {
-			g := agree(first, residual(a[lag*grid:(lag+half)*grid]), false)
-			if g.motion && g.score >= repeats {
-				f.ambiguous = true
-				break
-			}
+	if f.n < selfTold {
+		f.ambiguous, err = m.elsewhere(f, residual(a))
+		return f, err
+	}
+	half := f.n / 2
+	first := residual(a[:half*grid])
+	for lag := Rate * 3 / 2; lag+half <= f.n; lag++ {
+		g := agree(first, residual(a[lag*grid:(lag+half)*grid]), false)
+		if g.motion && g.score >= repeats {
+			f.ambiguous = true
+			break
 		}
 	}
 	return f, nil
+}
+
+// elsewhere says whether a stretch that is too short to show by itself that it repeats itself fits the other recording at another place as
+// well, or may do so for all that can be seen of it.
+func (m *matcher) elsewhere(f fit, a []float32) (bool, error) {
+	if m.r.frames < f.n+selfTold {
+		return true, nil
+	}
+	for _, o := range places(m.qm, f.from, f.n, m.rm, m.mirror, mostPlaces) {
+		if abs(o-f.at) < Rate*3/2 {
+			continue
+		}
+		b, err := m.r.look(f.rv, o, f.n)
+		if err != nil {
+			return true, err
+		}
+		if g := agree(a, residual(b), false); g.motion && g.score >= repeats {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // extend follows a place to both sides as far as the recordings agree. It gives the stretch of q and the sums over it.
