@@ -245,6 +245,9 @@ func TestTheShareCountsOnce(t *testing.T) {
 	}
 	_, err := r.proof.Share(ctx, releases, archive.NewID(archive.PrefixStatement))
 	is(t, "no such scope", err, archive.ErrNotFound)
+	if _, err := r.proof.ShareOf(ctx, policy.Subject{Agent: person, Role: archive.RoleInvestigator, Scope: releases.Scope}, scope.ID, []string{first.ID}); err != nil {
+		t.Errorf("who may write releases: %v", err)
+	}
 	_, err = r.proof.Share(ctx, reviewer, "")
 	is(t, "a reviewer", err, archive.ErrForbidden)
 }

@@ -104,6 +104,7 @@ type weight struct {
 	proof     []byte
 	scope     []byte
 	pending   bool // the statement is in no checkpoint yet
+	unasked   bool // who looks is not told
 	unproved  bool
 	next      time.Time
 	share     *bundle.Share
@@ -490,6 +491,8 @@ func gateProof(f *facts) Gate {
 		return blocked("not-stated")
 	case f.weight.unproved:
 		return blocked("not-proved")
+	case f.weight.unasked && f.purpose == toShow:
+		return Gate{State: Waiting, Reason: "for-publishers"}
 	case f.weight.pending:
 		g := Gate{State: Waiting, Reason: "next-tick"}
 		if !f.weight.next.IsZero() {

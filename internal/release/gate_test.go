@@ -272,6 +272,8 @@ func TestGatesAlone(t *testing.T) {
 		}, OK, ""},
 		"not stated":               {gateProof, func(f *facts) { f.plan.Rendered.Clip = "" }, Blocked, "not-stated"},
 		"not proved":               {gateProof, func(f *facts) { f.weight.unproved = true }, Blocked, "not-proved"},
+		"not told":                 {gateProof, func(f *facts) { f.weight.unasked, f.purpose = true, toShow }, Waiting, "for-publishers"},
+		"not told, and published":  {gateProof, func(f *facts) { f.weight.unasked, f.weight.proof = true, nil }, Blocked, "not-proved"},
 		"an empty proof":           {gateProof, func(f *facts) { f.weight.proof = nil }, Blocked, "not-proved"},
 		"an empty proof of scope":  {gateProof, func(f *facts) { f.weight.scope = nil }, Blocked, "not-proved"},
 		"more shown than held":     {gateShare, func(f *facts) { f.weight.share = &bundle.Share{Files: 11, OfFiles: 10} }, Blocked, "not-counted"},

@@ -585,7 +585,7 @@ func (s *Service) weigh(ctx context.Context, f *facts) error {
 			w.pending = true
 			w.next = s.o.Proofs.NextTick(ctx)
 		case errors.Is(err, archive.ErrForbidden) && f.purpose == toShow: // whoever may only see drafts sees the rest of the list
-			w.pending = true
+			w.unasked = true
 		case err != nil && ctx.Err() != nil:
 			return err
 		case err != nil:
