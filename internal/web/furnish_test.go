@@ -5,6 +5,7 @@ import (
 
 	"zapis/internal/archive"
 	"zapis/internal/copies"
+	"zapis/internal/grade"
 	"zapis/internal/knowledge"
 	"zapis/internal/knowledge/exchange"
 	"zapis/internal/machine"
@@ -48,5 +49,7 @@ func (s *site) furnish(t *testing.T, room *knowledge.Service) {
 	must(err)
 	s.o.Plan = hidden
 	s.o.Release = s.releases(t)
+	s.o.Grade, err = grade.New(grade.Options{DB: s.w.DB, Custody: s.w.Custody})
+	must(err)
 	s.o.Search, s.o.Machine, s.o.Note, s.o.Copies, s.o.Exchange = find, found, notes, same, out
 }

@@ -41,16 +41,23 @@ type twin struct {
 	names map[string]string // what is meant → identifier; what this archive does not hold has an identifier that means nothing
 }
 
-// twinned builds an archive. closed: it holds what nobody of those who probe may see; foreign: it holds the other accession and what is
-// said about it.
-func twinned(t *testing.T, closed, foreign bool) *twin {
+// hoard says what an archive has besides what everybody sees.
+type hoard struct {
+	items       bool // that are quarantined, erased, being erased, or harder than those who probe are shown, and what rests on them
+	compartment bool // of the catalogue into which nobody of those who probe was let
+	private     bool // who stands behind a code, and what other people search for, take out and give to programs
+	foreign     bool // the other accession, and what is said about it
+}
+
+// twinned builds an archive.
+func twinned(t *testing.T, h hoard) *twin {
 	t.Helper()
 	ctx := t.Context()
 	var without []string
-	if !closed {
+	if !h.items {
 		without = append(without, "quarantined", "erased", "hard")
 	}
-	if !foreign {
+	if !h.foreign {
 		without = append(without, "foreign")
 	}
 	room, people := &knowledge.Service{}, &knowledge.Identities{}
@@ -162,7 +169,7 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 	}
 	said("open.claim", "open.incident", say("summary", "What is seen", from("ready")))
 	said("open.quote", "open.person", say("note", "What was heard", archive.Source{Kind: archive.SourcePassage, Passage: tw.names["open.passage"], Entity: tw.names["open.testimony"]}))
-	if foreign {
+	if h.foreign {
 		onItem("foreign", "Другой диск")
 		link("foreign.link", "ready", "foreign")
 		said("foreign.claim", "open.person", say("note", "On the other disk", from("foreign")))
@@ -187,18 +194,21 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 	releasing("open.release", "open.plan", "the-yard", "The yard")
 
 	// What is closed.
-	if closed {
+	if h.items {
 		redacted("closed.plan", "hard")
 		releasing("closed.release", "closed.plan", "zimorodok", canary+" "+canaryR)
-		if !foreign {
-			t.Fatal("an archive that holds everything holds the other accession")
-		}
 		s.w.Add("erasing")
 		onItem("erasing", canary+" "+canaryR)
 		onItem("hard", canary+" "+canaryR)
 		link("closed.link", "ready", "hard")
 		link("closed.link2", "browsable", "erasing")
 		write(func(tx *store.Tx) error { return tx.IndexItems(ctx, s.w.Items["quarantined"].ID) })
+		for i, item := range []string{"hard", "quarantined", "erasing"} {
+			said(fmt.Sprint("closed.source", i), "open.person", say("note", canary+" in "+item, from(item)))
+			said(fmt.Sprint("closed.name", i), "open.second", say("name", canary+canaryR+item, from(item)))
+		}
+	}
+	if h.compartment {
 		c, err := room.AddCompartment(ctx, who, canary)
 		must(err)
 		tw.names["closed.compartment"] = c.ID
@@ -237,10 +247,6 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 		narrow = say("alias", canary)
 		narrow.Compartment = c.ID
 		said("closed.claim", "open.person", narrow)
-		for i, item := range []string{"hard", "quarantined", "erasing"} {
-			said(fmt.Sprint("closed.source", i), "open.person", say("note", canary+" in "+item, from(item)))
-			said(fmt.Sprint("closed.name", i), "open.second", say("name", canary+canaryR+item, from(item)))
-		}
 		said("closed.reference", "open.incident", say("place", tw.names["closed.location"]))
 		said("closed.reference2", "open.incident", say("facility", tw.names["closed.facility"]))
 		said("closed.quote", "open.person", say("note", canary+" heard", archive.Source{Kind: archive.SourcePassage, Passage: tw.names["closed.passage"], Entity: tw.names["closed.testimony"]}))
@@ -254,7 +260,12 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 		m, err = room.Merge(ctx, who, open("third"), tw.names["closed.other"], canary)
 		must(err)
 		tw.names["closed.merge2"] = m.ID
-		must(people.Put(ctx, who, open("testimony"), knowledge.Identity{Name: canary, Contact: canaryR}, canary))
+		compartment := c.ID
+		_, err = s.o.Exchange.Export(ctx, who, exchange.Ask{Format: exchange.FormatFtM, Purpose: "archive", Audience: "team", Compartment: &compartment}, io.Discard)
+		must(err)
+	}
+	if h.private {
+		must(people.Put(ctx, who, tw.names["open.testimony"], knowledge.Identity{Name: canary, Contact: canaryR}, canary))
 		x, err := s.o.Search.(*search.Service).Save(ctx, who, canary, canary)
 		must(err)
 		tw.names["closed.search"] = x.ID
@@ -262,9 +273,8 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 		must(err)
 		_, err = s.accounts.NewToken(ctx, s.root.Subject(), account.TokenDraft{Label: canary, Actions: []string{account.TokenRead}, Life: time.Hour})
 		must(err)
-		compartment := c.ID
-		_, err = s.o.Exchange.Export(ctx, who, exchange.Ask{Format: exchange.FormatFtM, Purpose: "archive", Audience: "team", Compartment: &compartment}, io.Discard)
-		must(err)
+	}
+	if h.items {
 		// Two people agreed that it be erased, and nothing has happened yet.
 		write(func(tx *store.Tx) error {
 			e := store.Erasure{ID: newID(archive.PrefixErasure), Item: s.w.Items["erasing"].ID, Reason: canary, RequestedBy: s.root.ID, RequestedAt: s.w.Now()}
@@ -286,7 +296,7 @@ func twinned(t *testing.T, closed, foreign bool) *twin {
 		}
 	}
 	tw.names["accession.mine"] = s.w.Mine.ID
-	if foreign {
+	if h.foreign {
 		tw.names["accession.theirs"] = s.w.Theirs.ID
 	}
 	for kind, q := range map[string]string{"note": "note", "suggestion": "suggestion"} {
@@ -359,7 +369,7 @@ type probe struct {
 // asked are the questions of the addresses that take some.
 func asked(r route) []string {
 	switch r.Path {
-	case "/archive", "/api/items", "/api/days", "/api/facets":
+	case "/archive", "/difficulty", "/api/items", "/api/days", "/api/facets":
 		return []string{"", "?state=ready&state=quarantined", "?camera=CAM+3", "?difficulty=3", "?q=Z1", "?order=oldest", "?accession=<accession.theirs>"}
 	case "/catalogue", "/api/v1/entities":
 		return []string{"", "?kind=person", "?kind=incident", "?kind=testimony", "?q=Zimor", "?q=osok", "?q=%D0%B7%D0%B8%D0%BC", "?refers=<open.act>", "?refers=<closed.person>", "?compartment=<closed.compartment>",
@@ -709,22 +719,31 @@ func TestWhatIsClosedDoesNotShow(t *testing.T) {
 		return archive.Scope{Accessions: []string{w.w.Mine.ID}, MaxDifficulty: 2, Compartments: []string{archive.CommonGrant}}
 	}
 	everything := func(*twin) archive.Scope { return archive.Scope{All: true, MaxDifficulty: 2} }
+	all := hoard{items: true, compartment: true, private: true, foreign: true}
+	type asker struct {
+		name  string
+		role  archive.Role
+		token bool
+	}
+	few := []asker{{"reviewer", archive.RoleReviewer, false}, {"investigator", archive.RoleInvestigator, false}, {"publisher", archive.RolePublisher, false},
+		{"reviewer's program", archive.RoleReviewer, true}, {"investigator's program", archive.RoleInvestigator, true}}
+	archivist := []asker{{"archivist", archive.RoleArchivist, false}, {"archivist's program", archive.RoleArchivist, true}}
+	admin := []asker{{"superintendent", archive.RoleAdmin, false}, {"superintendent's program", archive.RoleAdmin, true}}
 	for _, c := range []struct {
-		name    string
-		foreign bool // the one who asks may see the other accession
-		scope   func(*twin) archive.Scope
-	}{{"one accession", false, limited}, {"all accessions", true, everything}} {
+		name       string
+		full, bare hoard
+		scope      func(*twin) archive.Scope
+		askers     []asker
+	}{
+		{"one accession", all, hoard{}, limited, few}, {"all accessions", all, hoard{foreign: true}, everything, few},
+		// An archivist is shown what is quarantined, so only the rest is closed; an administrator is let into every compartment.
+		{"an archivist", hoard{compartment: true, private: true, foreign: true}, hoard{foreign: true}, everything, archivist},
+		{"an administrator", hoard{private: true, foreign: true}, hoard{foreign: true}, everything, admin},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			full, bare := twinned(t, true, true), twinned(t, false, c.foreign)
-			for _, x := range []struct {
-				name  string
-				role  archive.Role
-				token bool
-			}{
-				{"reviewer", archive.RoleReviewer, false}, {"investigator", archive.RoleInvestigator, false},
-				{"reviewer's program", archive.RoleReviewer, true}, {"investigator's program", archive.RoleInvestigator, true},
-			} {
+			full, bare := twinned(t, c.full), twinned(t, c.bare)
+			for _, x := range c.askers {
 				a, b := full.prober(t, x.name, x.role, c.scope, x.token), bare.prober(t, x.name, x.role, c.scope, x.token)
 				asked, answered, wrong := 0, 0, 0
 				for _, method := range []string{http.MethodGet, http.MethodPost} {
