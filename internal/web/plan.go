@@ -60,6 +60,17 @@ func planCode(err error) string {
 	return ""
 }
 
+// planRefusal says how a refusal of the room is shown; an empty code for every other error.
+func planRefusal(err error) (status int, code string) {
+	if code = planCode(err); code == "" {
+		return 0, ""
+	}
+	if code == redact.CodeOwn {
+		return http.StatusForbidden, code // who asks may see the plan, so nothing is hidden
+	}
+	return problemOf(err).status, code
+}
+
 // planAt finds the plan of an address.
 func (s *Server) planAt(r *request) (redact.View, error) {
 	id := r.PathValue("plan")
@@ -275,8 +286,8 @@ func (s *Server) planNew(w http.ResponseWriter, r *request) error {
 		return again(http.StatusBadRequest, "time")
 	}
 	p, err := s.o.Plan.Create(r.Context(), r.reader.Subject, f.Get("title"), []string{id}, []plan.Cut{{FromUS: from, ToUS: to}})
-	if code := planCode(err); code != "" {
-		return again(problemOf(err).status, code)
+	if status, code := planRefusal(err); code != "" {
+		return again(status, code)
 	}
 	if err != nil {
 		return err
@@ -451,6 +462,15 @@ func (s *Server) drawPlan(w http.ResponseWriter, r *request, status int, v redac
 		Reasons: plan.Reasons(), SoundReasons: plan.SoundReasons(), MayEdit: v.MayEdit, MayApprove: v.MayApprove && v.Version.Approved == nil && v.Version.Rejected == nil,
 		MayRender: v.MayRender, MayRelease: policy.Could(who, policy.EditRelease) && s.o.Release != nil, Error: code, Why: v.Why,
 		Own: policy.Could(who, policy.ApprovePlan) && slices.Contains(v.Authors, who.Agent) && v.State != redact.StateDone,
+	}
+	if code != "" && r.Method == http.MethodPost {
+		out.Act, out.Typed = r.PostForm.Get("act"), map[string]string{}
+		if strings.HasSuffix(r.URL.Path, "/blockers") {
+			out.Act = "dismiss-" + r.PostForm.Get("n")
+		}
+		for name := range r.PostForm {
+			out.Typed[name] = r.PostForm.Get(name)
+		}
 	}
 	var invalid *plan.Invalid
 	if errors.As(cause, &invalid) {
@@ -663,16 +683,9 @@ func (s *Server) planActed(w http.ResponseWriter, r *request, v redact.View, err
 	if err == nil {
 		return redirect(w, r, "/plans/"+v.ID, notice)
 	}
-	if errors.Is(err, archive.ErrNotFound) {
-		return err
-	}
-	code := planCode(err)
+	status, code := planRefusal(err)
 	if code == "" {
 		return err
-	}
-	status := problemOf(err).status
-	if code == redact.CodeOwn {
-		status = http.StatusForbidden // who asks may see the plan, so nothing is hidden
 	}
 	now, found := s.planAt(r)
 	if found != nil {
@@ -696,6 +709,9 @@ func (s *Server) planEdit(w http.ResponseWriter, r *request) error {
 	base, err := strconv.Atoi(f.Get("base"))
 	if err != nil {
 		return archive.ErrInvalid
+	}
+	if base != v.Head {
+		return s.planActed(w, r, v, archive.Explain(archive.ErrConflict, redact.CodeConflict, ""), "") // what a line was called by may be another line now
 	}
 	next, err := s.edited(r, v, f)
 	if field, ok := errors.AsType[errPlanField](err); ok {

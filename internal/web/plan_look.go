@@ -48,6 +48,9 @@ func (s *Server) drawLook(w http.ResponseWriter, r *request, status int, st step
 		ID: st.ID, Title: st.Title, Version: st.Head, Who: s.nameOf(r.Context(), st.Names, st.Author), Left: st.Left, Checked: st.Checked, Why: st.Why, Error: code,
 		Own: slices.Contains(st.Authors, who.Agent), MayDecide: st.MayApprove && st.Version.Approved == nil && st.Version.Rejected == nil,
 	}
+	if code != "" && r.Method == http.MethodPost {
+		v.Act, v.Reason = r.PostForm.Get("act"), r.PostForm.Get("why")
+	}
 	here := r.URL.Query().Get("stop")
 	for i, x := range st.Stops {
 		one := template.PlanStop{N: i + 1, Key: stopKey(x), Cut: x.Cut + 1, Ref: st.Items[x.Source].Reference(), At: stamp(x.US), Why: x.Why, Seen: x.Seen, Here: stopKey(x) == here}
@@ -135,13 +138,9 @@ func (s *Server) planDecide(w http.ResponseWriter, r *request) error {
 		return archive.ErrInvalid
 	}
 	again := func(err error) error {
-		code := planCode(err)
+		status, code := planRefusal(err)
 		if code == "" {
 			return err
-		}
-		status := problemOf(err).status
-		if code == redact.CodeOwn {
-			status = http.StatusForbidden // who asks may see the plan, so nothing is hidden
 		}
 		now, found := s.stepAt(r)
 		if found != nil {

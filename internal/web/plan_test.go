@@ -157,12 +157,13 @@ func TestPlanByForms(t *testing.T) {
 	}
 	see("blur", author.post(at, with("kind", "blur")), http.StatusBadRequest, "a blur can be undone")
 	see("out of the picture", author.post(at, with("x", "90")), http.StatusBadRequest, "not within the picture")
-	see("no figure", author.post(at, with("w", "NaN")), http.StatusBadRequest, "no figure")
+	see("no figure", author.post(at, with("w", "NaN", "reason", "badge", "kind", "pixelate")), http.StatusBadRequest, "no figure", `name="w" value="NaN"`, `name="from" value="1.5"`, `value="badge" selected`, `value="pixelate" selected`)
 	see("no area", author.post(at, with("w", "0")), http.StatusBadRequest, "narrower")
 	see("nobody of that code", author.post(at, with("code", "P-999")), http.StatusBadRequest, "this code")
 	see("no act", author.post(at, url.Values{"base": {"1"}, "act": {"publish"}}), http.StatusBadRequest)
 	done("mask", author.post(at, mask), "plan-saved")
-	see("an old base", author.post(at, mask), http.StatusConflict, "meanwhile")
+	see("an old base", author.post(at, mask), http.StatusConflict, "meanwhile", `name="h" value="25,0001"`)
+	see("a line of an old page", author.post(at, url.Values{"base": {"1"}, "act": {"mask-remove"}, "track": {"tr_none"}}), http.StatusConflict, "meanwhile")
 	see("page with a mask", author.get(at), http.StatusOK, "Face", `"box":[100000,125000,200000,250001]`)
 
 	// Nobody approves what was not checked; and not what they wrote.
@@ -224,6 +225,7 @@ func TestPlanByForms(t *testing.T) {
 	see("render unapproved", second.post(at+"/render", url.Values{"version": {"2"}}), http.StatusConflict, "Only an approved version")
 
 	// Sent back, mended, looked at anew: what was seen of version 2 counts for nothing in version 3.
+	see("the reason stays", second.post(look, url.Values{"act": {"approve"}, "version": {"1"}, "why": {"<half written>"}}), http.StatusConflict, "&lt;half written&gt;")
 	see("send back without a reason", second.post(look, url.Values{"act": {"reject"}, "version": {"2"}}), http.StatusBadRequest, "Say why")
 	done("send back", second.post(look, url.Values{"act": {"reject"}, "version": {"2"}, "why": {"the badge"}}), "plan-rejected")
 	see("approve what was sent back", second.post(look, approve), http.StatusConflict, "already decided")
