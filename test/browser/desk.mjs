@@ -274,7 +274,20 @@ try {
     await author.evaluate(() => document.activeElement?.blur());
     await author.keyboard.press('z');
     await until('it is offered again', async () => (await rows.count()) === list.length - 1 && (await masks(author)) === 2);
-    await author.locator('#pm-prop ~ .nt-bar .btn').first().click();
+    // The same by the form of the page, without a script: each is a version.
+    const bare = await open(browser, base, { javaScriptEnabled: false, storageState: await author.context().storageState() });
+    await goto(bare, `/plans/${plan}`);
+    await bare.locator('details.pm-more summary').first().click();
+    await acted(bare, bare.locator('form[action$="/proposals"] button[value=take]').first());
+    expect(/done=plan-saved/.test(bare.url()), `taken by the form: ${bare.url()}`);
+    await bare.context().close();
+    await author.reload();
+    await author.locator('.pm-stage').waitFor();
+    await until('what the form took is in the plan', async () => (await masks(author)) === 3);
+    if (list.length > 2) {
+      await until('the rest is offered', async () => (await rows.count()) === list.length - 2);
+      await author.locator('#pm-prop ~ .nt-bar .btn').first().click();
+    } else await author.locator('#pm-masks ~ .pm-list .pm-go').first().click(), await author.locator('#pm-track ~ fieldset .nt-bar .btn').first().click();
     await until('all are taken', async () => (await masks(author)) === 2 + list.length - 1);
     expect(!/undefined|NaN/.test(await author.locator('zapis-mask-panel').textContent()), 'something is not in words');
     await save(author, 'what the machine saw');
@@ -507,6 +520,29 @@ try {
     await looked.setViewportSize({ width: 390, height: 844 });
     await rules(looked, 'public page, 390 px, dark');
     await shot(looked, 'desk-public-390-dark');
+  });
+
+  await step('a correction is begun, and the release is withdrawn', async () => {
+    await goto(author, `/releases/${release}`);
+    await author.locator('details:has(form[action$="/correct"]) summary').click();
+    await author.locator('form[action$="/correct"] input[name="why.en"]').fill('The door was a gate.');
+    await acted(author, author.locator('form[action$="/correct"] button'));
+    await rules(author, 'release, a correction');
+    await gallery(author, 'release-correcting', `/releases/${release}`);
+    // One person is enough: what must go goes at once.
+    await goto(second, `/releases/${release}/withdraw`);
+    await rules(second, 'release, withdraw');
+    await both(second, 'release withdraw');
+    await second.locator('textarea[name="reason.en"]').fill('Somebody in it asked for it.');
+    await second.locator('input[name=sure]').check();
+    await acted(second, second.locator('form[action$="/withdraw"] button'));
+    await rules(second, 'release, withdrawn');
+    await gallery(author, 'release-withdrawn', `/releases/${release}`);
+    await gallery(author, 'releases-withdrawn', '/releases');
+    zapis('site', 'build', '--releases', join(home, 'public', 'releases'), '--out', join(work, 'site'), '--name', 'Walk', '--languages', 'en');
+    const page = readFileSync(join(work, 'site', 'current', 'en', 'r', 'two-people-at-a-door.html'), 'utf8');
+    expect(/Somebody in it asked for it/.test(page) && !/<video|Two people stand at a door/.test(page), 'the public page still says what was withdrawn');
+    expect(!existsSync(join(work, 'site', 'current', 'media', 'two-people-at-a-door', 'v1', 'clip-720.mp4')), 'the clip is still there');
   });
 } finally {
   tolerate(/.*/);
