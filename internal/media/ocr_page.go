@@ -200,9 +200,10 @@ func twice(in []byte, w, h int) ([]byte, int, int) {
 	return out, 2 * w, 2 * h
 }
 
-// readGrey reads a grey picture. A page whose lines lie askew is turned level first; the places of words are those in the picture as it was.
+// readGrey reads a grey picture. A page in uneven light is evened out and one whose lines lie askew is turned level first; the places of words are those in the picture as it was.
 func (t *Tools) readGrey(ctx context.Context, grey []byte, w, h int, languages string, layout int) (Page, Report, error) {
 	if layout == layoutPage {
+		grey = even(grey, w, h)
 		if slope := skew(grey, w, h); slope != 0 {
 			level := turnBack(grey, w, h, slope)
 			page, rep, err := t.readLevel(ctx, level.grey, level.w, level.h, languages, layout)
