@@ -125,11 +125,11 @@ func to(kinds ...archive.EntityKind) []archive.EntityKind { return kinds }
 var kinds = []Kind{
 	{Kind: Incident, Prefix: "I", FtM: "Event", Title: []string{"title"}, Required: []string{"date", "place"}, Brief: []string{"date", "place", "facility", "status"}, Properties: []Property{
 		prop("title", TypeName, ftm("name")), prop("summary", TypeText, ftm("summary")), prop("date", TypeDate, ftm("date")),
-		ref("place", to(Location), many, ftm("location")), ref("facility", to(Facility), many, ftm("involved")), term("status", "incident-status", ftm("status")),
+		ref("place", to(Location), many, ftm("addressEntity")), ref("facility", to(Facility), many, ftm("involved")), term("status", "incident-status"),
 		prop("note", TypeText, many, ftm("notes")),
 	}},
 	{Kind: Act, Prefix: "A", FtM: "Event", Title: []string{"type", "description"}, Required: []string{"incident", "type", "date", "place"}, Brief: []string{"date", "place", "description"}, Properties: []Property{
-		ref("incident", to(Incident)), term("type", "act", ftm("keywords")), prop("date", TypeDate, ftm("date")), ref("place", to(Location, Room, Facility), many, ftm("location")),
+		ref("incident", to(Incident)), term("type", "act", ftm("keywords")), prop("date", TypeDate, ftm("date")), ref("place", to(Location, Room, Facility), many, ftm("addressEntity")),
 		prop("description", TypeText, ftm("description")), term("method", "method", many), prop("note", TypeText, many, ftm("notes")),
 	}},
 	{Kind: Involvement, Prefix: "V", FtM: "UnknownLink", Relation: true, Title: []string{"role"}, Required: []string{"act", "person", "role"}, Brief: []string{"act", "person", "degree"}, Properties: []Property{
@@ -146,7 +146,7 @@ var kinds = []Kind{
 	}},
 	{Kind: Person, Prefix: "P", FtM: "Person", Title: []string{"name", "alias", "code-name"}, Brief: []string{"status", "code-name"}, Properties: []Property{
 		prop("name", TypeName, many, identifies, ftm("name")), prop("alias", TypeName, many, identifies, ftm("alias")), prop("code-name", TypeName, many, ftm("weakAlias")),
-		prop("birth-date", TypeDate, identifies, ftm("birthDate")), term("sex", "sex", ftm("gender")), term("status", "person-status", many, ftm("topics")),
+		prop("birth-date", TypeDate, identifies, ftm("birthDate")), term("sex", "sex", ftm("gender")), term("status", "person-status", many),
 		prop("nationality", TypeName, many, identifies, ftm("nationality")), prop("note", TypeText, many, ftm("notes")),
 	}},
 	{Kind: Agency, Prefix: "O", FtM: "PublicBody", Title: []string{"name", "alias"}, Brief: []string{"type", "parent"}, Properties: []Property{
@@ -155,13 +155,13 @@ var kinds = []Kind{
 	}},
 	{Kind: Facility, Prefix: "F", FtM: "Organization", Title: []string{"name", "alias"}, Brief: []string{"type", "region", "agency", "location"}, Properties: []Property{
 		prop("name", TypeName, many, ftm("name")), prop("alias", TypeName, many, ftm("alias")), ref("agency", to(Agency), ftm("parent")), term("type", "place-kind", ftm("classification")),
-		ref("location", to(Location), ftm("addressEntity")), prop("region", TypeName, ftm("jurisdiction")), prop("country", TypeName, ftm("country")),
+		ref("location", to(Location), ftm("addressEntity")), prop("region", TypeName), prop("country", TypeName, ftm("country")),
 		prop("opened", TypeDate, ftm("incorporationDate")), prop("closed", TypeDate, ftm("dissolutionDate")), prop("note", TypeText, many, ftm("notes")),
 	}},
 	{Kind: Room, Prefix: "M", FtM: "Address", Title: []string{"name", "description"}, Required: []string{"facility"}, Brief: []string{"facility"}, Properties: []Property{
 		ref("facility", to(Facility)), prop("name", TypeName, ftm("name")), prop("description", TypeText, ftm("summary")), prop("note", TypeText, many, ftm("notes")),
 	}},
-	{Kind: Camera, Prefix: "C", FtM: "Thing", Title: []string{"label", "description"}, Required: []string{"facility"}, Brief: []string{"facility", "room"}, Properties: []Property{
+	{Kind: Camera, Prefix: "C", FtM: "Asset", Title: []string{"label", "description"}, Required: []string{"facility"}, Brief: []string{"facility", "room"}, Properties: []Property{
 		ref("facility", to(Facility)), ref("room", to(Room)), prop("label", TypeName, many, ftm("name")), prop("description", TypeText, ftm("summary")),
 		prop("clock-offset", TypeDuration), prop("note", TypeText, many, ftm("notes")),
 	}},

@@ -101,6 +101,7 @@ type gathered struct {
 	consents []archive.Consent
 	places   map[string]store.ForeignPlace
 	keys     []store.ExternalKey
+	kinds    map[string]archive.EntityKind // of everything in the export
 }
 
 // current gives the claims about a property that others may take for what the archive says: established or probable ones, and where there is
@@ -193,6 +194,7 @@ type Ready struct {
 	spool   *spool
 	entries []store.ExportEntry
 	allowed []string // testimonies whose consent it rests on
+	kinds   map[string]archive.EntityKind
 }
 
 // Prepare makes an export, within what its maker may see and what consents allow now. archive.ErrInvalid for a format, purpose or audience
@@ -217,7 +219,7 @@ func (s *Service) Prepare(ctx context.Context, who policy.Subject, a Ask) (*Read
 			return nil, fmt.Errorf("export: %w: there is no such kind of entity", archive.ErrInvalid)
 		}
 	}
-	r := &Ready{Export: Export{ID: s.o.NewID(archive.PrefixExport), Format: a.Format, LeftOut: map[string]int64{}}, s: s, who: who, ask: a, spool: newSpool()}
+	r := &Ready{Export: Export{ID: s.o.NewID(archive.PrefixExport), Format: a.Format, LeftOut: map[string]int64{}}, kinds: map[string]archive.EntityKind{}, s: s, who: who, ask: a, spool: newSpool()}
 	out, err := s.writer(ctx, who, a, r.spool)
 	if err != nil {
 		return nil, err
@@ -326,7 +328,7 @@ func (r *Ready) gather(ctx context.Context, tx *store.Tx, out writer) error {
 	err := eachPage(ctx, tx, sc, r.ask, func(page []archive.Entity) error {
 		var testimonies []string
 		for _, e := range page {
-			inside[e.ID] = true
+			inside[e.ID], r.kinds[e.ID] = true, e.Kind
 			if e.Kind == catalogue.Testimony {
 				testimonies = append(testimonies, e.ID)
 			}
@@ -450,7 +452,7 @@ func (r *Ready) said(ctx context.Context, tx *store.Tx, sc archive.Scope, page [
 			continue
 		}
 		place[e.ID] = len(all)
-		all = append(all, gathered{Entity: e, kind: k})
+		all = append(all, gathered{Entity: e, kind: k, kinds: r.kinds})
 		ids = append(ids, e.ID)
 		if e.Kind == catalogue.Testimony {
 			testimonies = append(testimonies, e.ID)

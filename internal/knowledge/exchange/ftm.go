@@ -264,15 +264,39 @@ func SourceText(note string) string {
 	return out
 }
 
-// ftmRange says how FollowTheMoney types one of its properties, as far as its values need another form than ours.
-var ftmRange = map[string]string{
+// ftmTypes says how FollowTheMoney types those of its properties whose values need another form than ours, or may not be as long. The others
+// are texts. test/ftm.test.ts of the web part holds this, the schemata and the ranges against the model itself.
+var ftmTypes = map[string]string{
 	"date": "date", "startDate": "date", "endDate": "date", "birthDate": "date", "incorporationDate": "date", "dissolutionDate": "date", "publishedAt": "date",
-	"country": "country", "nationality": "country", "jurisdiction": "country", "gender": "gender", "language": "language", "topics": "topics",
+	"country": "country", "nationality": "country", "gender": "gender", "language": "language",
+	"name": "name", "alias": "name", "weakAlias": "name", "full": "address", "role": "string", "status": "string", "keywords": "string", "classification": "string", "title": "string",
+	"publisher": "string", "region": "string", "sourceUrl": "url",
+	"addressEntity": "entity", "involved": "entity", "subject": "entity", "object": "entity", "parent": "entity", "employee": "entity", "employer": "entity",
 }
 
-// ftmValue gives a value as FollowTheMoney writes it; empty if it cannot be written there without saying something else.
-func ftmValue(p catalogue.Property, value string) string {
-	switch ftmRange[p.FtM] {
+// ftmLongest is how many characters a value of a type may have there.
+var ftmLongest = map[string]int{"name": 384, "address": 250, "string": 1024, "url": 4096, "": 65_000}
+
+// ftmRanges says which schema the properties that are entities lead to.
+var ftmRanges = map[string]string{
+	"addressEntity": "Address", "involved": "LegalEntity", "subject": "Thing", "object": "Thing", "parent": "LegalEntity", "employee": "Person", "employer": "Organization",
+}
+
+// ftmAre says what else entities of a schema are.
+var ftmAre = map[string][]string{
+	"Event": {"Thing"}, "Person": {"LegalEntity", "Thing"}, "PublicBody": {"Organization", "LegalEntity", "Thing"}, "Organization": {"LegalEntity", "Thing"}, "Address": {"Thing"},
+	"Asset": {"Thing"}, "Document": {"Thing"}, "Article": {"Document", "Thing"}, "UnknownLink": nil, "Employment": nil,
+}
+
+// ftmLanguages are the languages that FollowTheMoney knows.
+var ftmLanguages = strings.Fields(`afr ara aze bel ben bos bul cat ces cnr dan deu ell eng est fas fil fin fra heb hin hrv hun hye ind isl ita jpn kan kat kaz khm kir kor lav lit ltz mkd mlt mon msa
+	mya nep nld nor pol por ron rus slk slv spa sqi srp swa swe tgk tgl tuk tur ukr urd uzb zho`)
+
+// ftmValue gives a value as FollowTheMoney writes it; empty if it cannot be written there without saying something else. kind is that of the
+// entity that the value names, if it does.
+func ftmValue(p catalogue.Property, value string, kind archive.EntityKind) string {
+	t := ftmTypes[p.FtM]
+	switch t {
 	case "date":
 		return ftmDate(value)
 	case "country":
@@ -285,15 +309,19 @@ func ftmValue(p catalogue.Property, value string) string {
 		return ""
 	case "language":
 		if t, err := language.Parse(value); err == nil {
-			if b, c := t.Base(); c != language.No {
+			if b, c := t.Base(); c != language.No && slices.Contains(ftmLanguages, b.ISO3()) {
 				return b.ISO3()
 			}
 		}
 		return ""
-	case "topics":
-		return "" // a closed list of another meaning
+	case "entity":
+		k, ok := catalogue.KindOf(kind)
+		if want := ftmRanges[p.FtM]; !ok || k.FtM != want && !slices.Contains(ftmAre[k.FtM], want) {
+			return ""
+		}
+		return value
 	}
-	if p.Type == catalogue.TypeRef && archive.CheckID(archive.PrefixEntity, value) != nil {
+	if utf8.RuneCountInString(value) > ftmLongest[t] {
 		return ""
 	}
 	return value
@@ -316,8 +344,8 @@ var countries = sync.OnceValue(func() map[string]string {
 	for a := 'A'; a <= 'Z'; a++ {
 		for b := 'A'; b <= 'Z'; b++ {
 			r, err := language.ParseRegion(string([]rune{a, b}))
-			if err != nil || !r.IsCountry() || r.Canonicalize() != r {
-				continue
+			if err != nil || !r.IsCountry() || r.Canonicalize() != r || slices.Contains([]string{"EA", "EZ"}, r.String()) {
+				continue // these two FollowTheMoney does not know
 			}
 			for _, l := range []language.Tag{language.English, language.Russian, language.Ukrainian} {
 				if name := display.Regions(l).Name(r); name != "" {
@@ -332,11 +360,22 @@ var countries = sync.OnceValue(func() map[string]string {
 	return out
 })
 
+// countryCodes are the codes of countries that there are.
+var countryCodes = sync.OnceValue(func() map[string]bool {
+	out := map[string]bool{}
+	for _, code := range countries() {
+		out[code] = true
+	}
+	return out
+})
+
 func countryCode(value string) string {
 	word := fold(value)
 	if len(word) == 2 {
-		if r, err := language.ParseRegion(word); err == nil && r.IsCountry() {
-			return strings.ToLower(r.String())
+		if r, err := language.ParseRegion(word); err == nil {
+			if code := strings.ToLower(r.Canonicalize().String()); countryCodes()[code] {
+				return code
+			}
 		}
 	}
 	return countries()[word]

@@ -375,7 +375,7 @@ func TestFtMValues(t *testing.T) {
 	t.Parallel()
 	country := catalogue.Property{Name: "country", FtM: "country"}
 	for value, want := range map[string]string{"Россия": "ru", "RU": "ru", "Україна": "ua", "Ukraine": "ua", "Nowhere": "", "германия": "de", "xx": ""} {
-		if got := ftmValue(country, value); got != want {
+		if got := ftmValue(country, value, ""); got != want {
 			t.Errorf("country %q: %q", value, got)
 		}
 	}

@@ -17,8 +17,10 @@ import (
 
 type ftmWriter struct {
 	e       *json.Encoder
-	authors bool // say who said it, by identifier
+	authors bool // say who said it, by identifier, and what witnesses agreed to
+	team    bool // say what things are called in the files of others, and how compartments are called
 	terms   map[string]ftmTerm
+	words   map[string]string // of terms, in English
 	names   map[string]string // of compartments
 }
 
@@ -26,7 +28,7 @@ type ftmWriter struct {
 func (s *Service) newFtM(ctx context.Context, who policy.Subject, w io.Writer, audience string) (*ftmWriter, error) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	f := &ftmWriter{e: e, authors: audience != audiencePublic, terms: map[string]ftmTerm{}, names: map[string]string{}}
+	f := &ftmWriter{e: e, authors: audience != audiencePublic, team: audience == audienceTeam, terms: map[string]ftmTerm{}, words: map[string]string{}, names: map[string]string{}}
 	vocabularies, err := s.o.Knowledge.Vocabularies(ctx)
 	if err != nil {
 		return nil, err
@@ -37,12 +39,13 @@ func (s *Service) newFtM(ctx context.Context, who policy.Subject, w io.Writer, a
 			return nil, err
 		}
 		for _, t := range list {
+			f.words[name+":"+t.Code] = t.Labels["en"]
 			if _, ours := vocabulary.Find(name + ":" + t.Code); !ours {
 				f.terms[name+":"+t.Code] = ftmTerm{Parent: t.Parent, Labels: t.Labels, Retired: t.Retired}
 			}
 		}
 	}
-	if audience != audienceTeam {
+	if !f.team {
 		return f, nil // how the group files its knowledge is its own business
 	}
 	compartments, err := s.o.Knowledge.Compartments(ctx, who)
@@ -69,15 +72,20 @@ func (f *ftmWriter) entity(g gathered) error {
 			continue
 		}
 		for _, c := range g.current(p.Name) {
-			if v := ftmValue(p, c.Value); v != "" && !slices.Contains(out.Properties[p.FtM], v) {
+			if v := ftmValue(p, c.Value, g.kinds[c.Ref]); v != "" && !slices.Contains(out.Properties[p.FtM], v) {
 				out.Properties[p.FtM] = append(out.Properties[p.FtM], v)
 			}
 		}
 	}
+	if len(out.Properties["name"]) == 0 && (out.Schema == "Event" || out.Schema == "Asset") {
+		out.Properties["name"] = []string{f.name(g)} // which these must have
+	}
 	z := &ftmZapis{Version: ftmVersion, Kind: g.Kind, Code: g.Code, Compartment: g.Compartment, Protected: g.Protected, At: stampText(g.CreatedAt), By: f.by(g.CreatedBy),
 		CompartmentName: f.names[g.Compartment]}
 	for _, k := range g.keys {
-		z.Keys = append(z.Keys, ftmKey{k.Source, k.Key})
+		if f.team { // the names of lists name who kept them
+			z.Keys = append(z.Keys, ftmKey{k.Source, k.Key})
+		}
 	}
 	for _, c := range g.claims {
 		x := ftmClaim{
@@ -119,6 +127,9 @@ func (f *ftmWriter) entity(g gathered) error {
 		z.Passages = append(z.Passages, x)
 	}
 	for _, c := range g.consents {
+		if !f.authors {
+			continue
+		}
 		x := ftmConsent{
 			ID: c.ID, Purpose: c.Purpose, Audience: c.Audience, Until: stampText(c.Until), How: c.How, Item: c.Item, Note: c.Note, Given: stampText(c.GivenAt), By: f.by(c.Author),
 			Withdrawn: stampText(c.WithdrawnAt), Withdrew: f.by(c.WithdrawnBy), Reason: c.Reason,
@@ -133,6 +144,18 @@ func (f *ftmWriter) entity(g gathered) error {
 		return fmt.Errorf("write entity %s: %w", g.ID, err)
 	}
 	return nil
+}
+
+// name is what something without a name goes by: what kind of thing it is, or its code.
+func (f *ftmWriter) name(g gathered) string {
+	for _, t := range g.kind.Title {
+		for _, c := range g.current(t) {
+			if w := f.words[c.Value]; w != "" {
+				return w
+			}
+		}
+	}
+	return g.Code
 }
 
 func (f *ftmWriter) end(Export) error { return nil }
