@@ -23,7 +23,7 @@ func TestEven(t *testing.T) {
 	}
 	got := even(shaded, w, h)
 	for i, p := range page {
-		if p > 128 && got[i] < 190 || p < 128 && got[i] > 90 {
+		if p > 128 && got[i] < 170 || p < 128 && got[i] > 110 {
 			t.Fatalf("at %d, %d: %d was %d", i%w, i/w, got[i], shaded[i])
 		}
 	}
