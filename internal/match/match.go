@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"zapis/internal/archive"
@@ -46,7 +45,7 @@ type Service struct {
 	library *Library
 	page    int // how many clips are looked for at a time
 
-	mu   sync.Mutex // held while the library is brought up to date
+	turn chan struct{} // holds one while the library is brought up to date, which may take long at first
 	held map[[32]byte]int64
 	bad  map[[32]byte]bool // clips that could not be decoded; tried again by the next process
 }
@@ -65,7 +64,7 @@ func New(o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{o: o, library: NewLibrary(), page: 100, held: map[[32]byte]int64{}, bad: map[[32]byte]bool{}}, nil
+	return &Service{o: o, library: NewLibrary(), page: 100, turn: make(chan struct{}, 1), held: map[[32]byte]int64{}, bad: map[[32]byte]bool{}}, nil
 }
 
 // Match says which release a file is from, or that it is from a clip that was not let out, if who may see everything that the clip was cut
@@ -114,8 +113,12 @@ func (s *Service) may(ctx context.Context, who policy.Subject, clip string) (ok 
 // erased leaves it. Every question does so by itself; after something was let out it saves the next question the time. A clip that cannot
 // be decoded is named to the operator and left out.
 func (s *Service) Refresh(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the fingerprints of clips: %w", context.Cause(ctx))
+	}
 	root, list, err := s.folders()
 	if err != nil {
 		return fmt.Errorf("read releases: %w", err)

@@ -702,3 +702,19 @@ func TestEveryClipIsFingerprintedBeforeAnAnswer(t *testing.T) {
 		t.Errorf("%d clips that were let out are told by their digest only, want 1", got)
 	}
 }
+
+// Who asks while fingerprints are made waits no longer than they want to.
+func TestAQuestionDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, store.SQLite, noTools)
+	r.service.turn <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.service.Match(ctx, admin(), fileOf([]byte("a file")), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	<-r.service.turn
+	if _, err := r.service.Match(t.Context(), admin(), fileOf([]byte("a file")), nil); !errors.Is(err, ErrEmpty) {
+		t.Errorf("%v", err)
+	}
+}

@@ -104,7 +104,7 @@ type eye struct {
 }
 
 func (e *eye) wants(us int64, sudden bool) bool {
-	return e.shown == 0 || us-e.last >= e.every || sudden && !e.steady
+	return e.shown == 0 || e.every == 0 || us-e.last >= e.every || sudden && !e.steady
 }
 
 // picture is a copy of a frame.

@@ -292,3 +292,23 @@ func TestFewFramesWait(t *testing.T) {
 		t.Errorf("%d frames are held", len(d.between))
 	}
 }
+
+// A clock that runs backwards keeps no frame from one that wants all of them.
+func TestEveryFrameIsEveryFrame(t *testing.T) {
+	t.Parallel()
+	l := &everyLooker{}
+	f, err := NewFinder(FinderOptions{Detectors: []Detector{l}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, us := range []int64{0, 40_000, 10_000_000, 80_000, 120_000} {
+		f.Frame(us, flat(40, 40, 1))
+	}
+	if r := f.Finish(); r.Looked[0] != 5 {
+		t.Errorf("shown %v", l.shown)
+	}
+}
+
+type everyLooker struct{ looker }
+
+func (*everyLooker) Every() time.Duration { return 0 }
