@@ -305,3 +305,48 @@ func TestRsync(t *testing.T) {
 		}
 	}
 }
+
+// A call that is cut short while it sends leaves a place that the next one knows, and finishes.
+func TestRsyncIsFinishedByTheNextCall(t *testing.T) { // not parallel: another program takes the place of rsync
+	tool, err := exec.LookPath("rsync")
+	if err != nil {
+		if os.Getenv("ZAPIS_TEST_REQUIRE") == "1" {
+			t.Fatal("rsync is not installed")
+		}
+		t.Skip("rsync is not installed")
+	}
+	r := newRig(t, 2)
+	r.o.Config.Languages = []string{"en"}
+	r.build()
+	bin, to := t.TempDir(), filepath.Join(t.TempDir(), "www")
+	broken := "#!/bin/sh\ncase \"$*\" in *--delay-updates*) exit 12;; esac\nexec " + tool + " \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "rsync"), []byte(broken), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := os.Getenv("PATH")
+	t.Setenv("PATH", bin+":"+path)
+	if _, err := site.Rsync(context.Background(), r.out, to); err == nil || !strings.Contains(err.Error(), "exit status 12") {
+		t.Fatalf("it was cut short: %v", err)
+	}
+	if files := walk(t, to); len(files) != 1 || files["site-manifest.json"] == "" {
+		t.Errorf("the place holds %d files and not the list alone", len(files))
+	}
+	t.Setenv("PATH", path)
+	if _, err := site.Rsync(context.Background(), r.out, to); err != nil || !maps.Equal(walk(t, to), walk(t, filepath.Join(r.out, "current")+"/")) {
+		t.Errorf("the next call does not finish it: %v", err)
+	}
+	// A withdrawn clip goes even if nothing can be sent.
+	b := r.bundle(1)
+	b.Release.Release = 2
+	r.write(b.Withdraw("2026-11-20", "Asked for."))
+	r.build()
+	t.Setenv("PATH", bin+":"+path)
+	if _, err := site.Rsync(context.Background(), r.out, to); err == nil {
+		t.Fatal("it was cut short")
+	}
+	for name := range walk(t, to) {
+		if strings.HasPrefix(name, "media/corridor-0001/") {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}

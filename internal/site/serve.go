@@ -57,9 +57,12 @@ var types = map[string]string{
 
 // Handler serves the site that Build made in a folder: GET and HEAD, ranges, packed files to whoever takes them. It writes down nobody's
 // address and nothing that was asked for, sets no cookie, lists no folder and follows no link out of the site.
-func Handler(dir string) http.Handler { return &handler{dir: dir} }
+func Handler(dir string) http.Handler { return &handler{dir: dir, current: openCurrent} }
 
-type handler struct{ dir string }
+type handler struct {
+	dir     string
+	current func(dir string) (*os.Root, string, error)
+}
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
@@ -81,7 +84,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		name = path.Join(name, "index.html")
 	}
 	for tree := ""; ; {
-		root, now, err := openCurrent(h.dir)
+		root, now, err := h.current(h.dir)
 		if err != nil {
 			http.Error(w, "the site is not built", http.StatusServiceUnavailable)
 			return
