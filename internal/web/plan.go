@@ -463,14 +463,12 @@ func (s *Server) drawPlan(w http.ResponseWriter, r *request, status int, v redac
 		MayRender: v.MayRender, MayRelease: policy.Could(who, policy.EditRelease) && s.o.Release != nil, Error: code, Why: v.Why,
 		Own: policy.Could(who, policy.ApprovePlan) && slices.Contains(v.Authors, who.Agent) && v.State != redact.StateDone,
 	}
-	if code != "" && r.Method == http.MethodPost {
-		out.Act, out.Typed = r.PostForm.Get("act"), map[string]string{}
+	if code != "" {
+		act := r.PostForm.Get("act")
 		if strings.HasSuffix(r.URL.Path, "/blockers") {
-			out.Act = "dismiss-" + r.PostForm.Get("n")
+			act = "dismiss-" + r.PostForm.Get("n")
 		}
-		for name := range r.PostForm {
-			out.Typed[name] = r.PostForm.Get(name)
-		}
+		out.Typed = typed(r, act)
 	}
 	var invalid *plan.Invalid
 	if errors.As(cause, &invalid) {

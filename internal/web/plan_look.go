@@ -48,8 +48,8 @@ func (s *Server) drawLook(w http.ResponseWriter, r *request, status int, st step
 		ID: st.ID, Title: st.Title, Version: st.Head, Who: s.nameOf(r.Context(), st.Names, st.Author), Left: st.Left, Checked: st.Checked, Why: st.Why, Error: code,
 		Own: slices.Contains(st.Authors, who.Agent), MayDecide: st.MayApprove && st.Version.Approved == nil && st.Version.Rejected == nil,
 	}
-	if code != "" && r.Method == http.MethodPost {
-		v.Act, v.Reason = r.PostForm.Get("act"), r.PostForm.Get("why")
+	if code != "" {
+		v.Typed = typed(r, r.PostForm.Get("act"))
 	}
 	here := r.URL.Query().Get("stop")
 	for i, x := range st.Stops {

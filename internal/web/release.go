@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +61,9 @@ func (s *Server) releasesPage(w http.ResponseWriter, r *request) error {
 func (s *Server) drawReleases(w http.ResponseWriter, r *request, status int, problem, text string) error {
 	who := r.reader.Subject
 	v := template.Releases{Error: problem, Text: text, MayMake: s.o.Release != nil && policy.Could(who, policy.EditRelease), MayAsk: s.o.Match != nil && policy.Could(who, policy.MatchClip)}
+	if problem != "" {
+		v.Typed = typed(r, "new")
+	}
 	groups := []string{"draft", "waiting", "ready", "embargoed", "out", "withdrawn"}
 	rows := map[string][]template.ReleaseRow{}
 	if s.o.Release != nil {
@@ -168,22 +173,12 @@ func (r *request) said(s *Server, words release.Words) string {
 			return t
 		}
 	}
-	for _, lang := range slices.Sorted(mapKeys(words)) {
+	for _, lang := range slices.Sorted(maps.Keys(words)) {
 		if words[lang] != "" {
 			return words[lang]
 		}
 	}
 	return ""
-}
-
-func mapKeys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // ownGates are the gates that block a signature: what only comes after it, or by itself, does not.
@@ -313,6 +308,9 @@ func (s *Server) drawDesk(w http.ResponseWriter, r *request, status int, x relea
 		SignedBy: names(x.SignedBy), SignedAt: x.SignedAt, Embargo: d.Embargo, Today: s.o.Now().UTC().Format(time.DateOnly), Error: problem, Text: text,
 		Why: r.said(s, d.Correction), Concern: x.Concern, Erased: slices.Contains(x.Concerns, release.ConcernErased),
 		MayEdit: policy.Could(who, policy.EditRelease), MaySign: policy.Could(who, policy.ApproveRelease), MayPublish: policy.Could(who, policy.Publish),
+	}
+	if problem != "" {
+		v.Typed = typed(r, path.Base(r.URL.Path))
 	}
 	for _, a := range x.Authors {
 		v.Authors = append(v.Authors, names(a))
@@ -554,7 +552,8 @@ func aboutForm(d release.Draft, x release.View) template.ReleaseAbout {
 // put writes one text, or takes it out if it is empty.
 func put(w *release.Words, lang, text string) {
 	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
-	if *w == nil {
+	// A copy: what was read of the newest version stays as it is, also on the page that says why this was not taken.
+	if *w = maps.Clone(*w); *w == nil {
 		*w = release.Words{}
 	}
 	if text == "" {
@@ -951,12 +950,8 @@ func (s *Server) releaseCaptions(w http.ResponseWriter, r *request) error {
 	}
 	text := cmp.Or(file, r.PostForm.Get("captions"))
 	text = strings.TrimSpace(strings.TrimPrefix(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\ufeff"))
-	if d.Captions == nil {
-		d.Captions = release.Words{}
-	}
-	if text == "" {
-		delete(d.Captions, lang)
-	} else {
+	put(&d.Captions, lang, text)
+	if text != "" {
 		d.Captions[lang] = text + "\n"
 	}
 	if text != "" && !strings.HasPrefix(text, "WEBVTT") {
@@ -1238,6 +1233,10 @@ func (s *Server) releaseCorrect(w http.ResponseWriter, r *request) error {
 	why, ok := everyLanguage(x.Version.Draft, r.PostForm, "why")
 	if !ok {
 		return s.drawRelease(w, r, http.StatusBadRequest, x, nil, "why", "")
+	}
+	// Nobody writes over a correction that somebody else has begun.
+	if x.State != release.StatePublished {
+		return s.drawRelease(w, r, http.StatusConflict, x, nil, "state", "")
 	}
 	if _, err := s.o.Release.Correct(r.Context(), r.reader.Subject, x.ID, why); err != nil {
 		if drawn, ok := s.refusedRelease(w, r, x.ID, err); ok {

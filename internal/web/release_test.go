@@ -385,7 +385,12 @@ func TestReleaseFormsAreRead(t *testing.T) {
 		v.Set("text.en", "A law")
 		v.Set("url", "https://example.org/law")
 	}
-	send(here, here+"/follow", add, http.StatusBadRequest) // one language is missing
+	refused := send(here, here+"/follow", add, http.StatusBadRequest) // one language is missing
+	for _, kept := range []string{`name="date" value="2026-11-02"`, `value="law" selected`, `name="text.en" value="A law"`, `name="url" value="https://example.org/law"`} {
+		if !strings.Contains(refused, kept) {
+			t.Errorf("what was typed is gone: %s", kept)
+		}
+	}
 	send(here, here+"/follow", func(v url.Values) { add(v); v.Set("text.ru", "Закон"); v.Set("url", "javascript:alert(1)") }, http.StatusBadRequest)
 	send(here, here+"/follow", func(v url.Values) { add(v); v.Set("text.ru", "Закон") }, http.StatusSeeOther)
 	if f := d.view.Version.Draft.Followed; len(f) != 1 || f[0].Text["ru"] != "Закон" || f[0].Kind != "law" {
@@ -410,7 +415,7 @@ func TestReleaseFormsAreRead(t *testing.T) {
 	if r := b.post("/releases", url.Values{"plan": {"pl_01jd0000000000000000000000"}}); r.StatusCode != http.StatusSeeOther || !bundle.IsSlug(d.created.Slug) || d.created.Plan != "pl_01jd0000000000000000000000" || len(d.created.Languages) == 0 {
 		t.Errorf("%d, %+v", r.StatusCode, d.created)
 	}
-	if r := b.post("/releases", url.Values{"plan": {"../x"}}); r.StatusCode != http.StatusBadRequest {
+	if r := b.post("/releases", url.Values{"plan": {"../x"}, "slug": {"the-yard"}}); r.StatusCode != http.StatusBadRequest || !strings.Contains(text(r), `name="slug" value="the-yard"`) {
 		t.Errorf("a plan with a strange name: %d", r.StatusCode)
 	}
 }
@@ -477,7 +482,12 @@ func TestReleaseSteps(t *testing.T) {
 			t.Errorf("%s: what was typed is gone", what)
 		}
 	}
-	did("why in one language", b.post(here+"/correct", url.Values{"why.en": {"x"}}), http.StatusBadRequest)
+	if body := did("why in one language", b.post(here+"/correct", url.Values{"why.en": {"half a reason"}}), http.StatusBadRequest); !strings.Contains(body, `name="why.en" value="half a reason"`) {
+		t.Error("what was typed about a correction is gone")
+	}
+	d.view.State = release.StateRevising
+	did("while somebody else's correction is written", b.post(here+"/correct", url.Values{"why.en": {"x"}, "why.ru": {"ы"}}), http.StatusConflict)
+	d.view.State = release.StatePublished
 	did("corrected", b.post(here+"/correct", url.Values{"why.en": {"x"}, "why.ru": {"ы"}}), http.StatusSeeOther)
 	did("withdrawn", b.post(here+"/withdraw", url.Values{"reason.en": {"asked for"}, "reason.ru": {"просьба"}, "sure": {"yes"}}), http.StatusSeeOther)
 	if want := []string{"sign 3", "publish", "correct", "withdraw"}; !slices.Equal(d.acts, want) || d.why["ru"] != "просьба" {

@@ -83,6 +83,15 @@ func redirect(w http.ResponseWriter, r *request, to, notice string) error {
 	return nil
 }
 
+// typed keeps what a form said that was not taken, for the page that says why.
+func typed(r *request, act string) template.Typed {
+	t := template.Typed{Act: act, Fields: map[string]string{}}
+	for name := range r.PostForm {
+		t.Fields[name] = r.PostForm.Get(name)
+	}
+	return t
+}
+
 // form reads a form body.
 func form(r *request) error {
 	return r.ParseForm()

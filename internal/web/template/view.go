@@ -57,6 +57,20 @@ type QR struct {
 	Path string // SVG path data
 }
 
+// Typed is what somebody typed into a form that was not taken, by field. Act says which form of the page it is; a page that says why not fills it in again.
+type Typed struct {
+	Act    string
+	Fields map[string]string
+}
+
+// Was gives what was typed into a field of the form of an act; empty if it was another form.
+func (t Typed) Was(act, field string) string {
+	if act != t.Act {
+		return ""
+	}
+	return t.Fields[field]
+}
+
 // AccessionLink names an accession.
 type AccessionLink struct {
 	ID, Ref, Title string // Ref as "Z1"

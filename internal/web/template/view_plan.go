@@ -163,17 +163,7 @@ type Plan struct {
 	Text                                       string // in words
 	Problems                                   []PlanProblem
 	Boot                                       any
-	// Typed is what somebody typed into the form of Act, which was not taken.
-	Act   string
-	Typed map[string]string
-}
-
-// Was gives what was typed into a field of the form of an act that was not taken.
-func (p Plan) Was(act, field string) string {
-	if act != p.Act {
-		return ""
-	}
-	return p.Typed[field]
+	Typed
 }
 
 // PlanStop is a moment at which the second person looks.
@@ -201,7 +191,6 @@ type PlanStep struct {
 	Why        string // code of what is missing besides
 	Error      string
 	Text       string
-	// Act and Reason are what was asked for and not taken.
-	Act, Reason string
-	Boot        any
+	Boot       any
+	Typed
 }

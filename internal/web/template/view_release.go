@@ -10,6 +10,7 @@ type Releases struct {
 	MayAsk  bool   // a clip can be checked here
 	Error   string // "", or a code as in the keys release.error.*
 	Text    string // of an error, in words of the room that refused
+	Typed          // act "new"
 }
 
 // ReleaseGroup is releases in one state. Code is as in the keys release.group.*.
@@ -91,6 +92,7 @@ type Release struct {
 	Signable, Letable bool // its state allows the step
 	Today             string
 	Error, Text       string
+	Typed             // acts "follow", "correct", "keep"
 }
 
 // ReleaseLanguage is the text in one language, in short.
