@@ -360,7 +360,7 @@ func TestAStillIsWhatTheEncoderGets(t *testing.T) {
 		}
 		v, _ := cuts[0].Probe.Video()
 		num, den := proxyRate(v)
-		for _, place := range []int{0, 1, 13, n / 2, n - 1} {
+		for _, place := range []int{0, 13, n - 1} {
 			want := all[before+place]
 			// A moment in the place: the places of a cut begin with it, or with its first frame.
 			us := cuts[i].From.Microseconds() + scale(int64(place), den*1_000_000, num)
@@ -383,7 +383,7 @@ func TestAStillIsWhatTheEncoderGets(t *testing.T) {
 		}
 		before += n
 	}
-	if k != 20 || before != len(all) {
+	if k != 12 || before != len(all) {
 		t.Errorf("%d stills, %d frames of %d", k, before, len(all))
 	}
 	raw, err := RedactStill(t.Context(), tools, cuts, o, 2, 1_000_000)
