@@ -129,7 +129,7 @@ func (f *Faces) near(g Gray, d Detection) (hit, bool) {
 	size := w * 100 / 116 // of the window, see detection
 	var near []hit
 	for _, turn := range []int{0, 1, -1, 2, -2, 3, -3} {
-		near = f.search(g, x-w/2, y-w/2, x+w/2, y+w/2, max(leastFace, size*8/10), min(mostFace(g), size*12/10), turn, scoreNear, near)
+		near = f.search(g, x-w/2, y-w/2, x+w/2, y+w/2, rung(size*8/10), min(mostFace(g), size*12/10), turn, scoreNear, near)
 	}
 	if len(near) == 0 {
 		return hit{}, false

@@ -203,6 +203,7 @@ const (
 	suddenCells = 32 // along each side
 	suddenBy    = 30 // levels of grey
 	suddenShare = 16 // a sixteenth of the cells
+	suddenRows  = 4  // rows of a cell that are read, about
 )
 
 // change holds frames against those before them.
@@ -221,13 +222,14 @@ func (f *change) sudden(g Gray) bool {
 		y0, y1 := cy*g.H/suddenCells, (cy+1)*g.H/suddenCells
 		for cx := range suddenCells {
 			x0, x1 := cx*g.W/suddenCells, (cx+1)*g.W/suddenCells
-			var sum int32
-			for y := y0; y < y1; y++ {
+			sum, n := 0, 0
+			for y := y0; y < y1; y += 1 + (y1-y0)/suddenRows { // some rows of a cell do for its mean
 				for _, p := range g.Pix[y*g.Stride+x0 : y*g.Stride+x1] {
-					sum += int32(p)
+					sum += int(p)
 				}
+				n += x1 - x0
 			}
-			f.cells[1] = append(f.cells[1], sum/int32((x1-x0)*(y1-y0)))
+			f.cells[1] = append(f.cells[1], int32(sum/n))
 		}
 	}
 	if len(f.cells[0]) != len(f.cells[1]) {

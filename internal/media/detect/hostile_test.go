@@ -312,3 +312,24 @@ func TestEveryFrameIsEveryFrame(t *testing.T) {
 type everyLooker struct{ looker }
 
 func (*everyLooker) Every() time.Duration { return 0 }
+
+// Faces of all sizes that come and go are looked for in windows of few sizes.
+func TestFewWindowsAreHeld(t *testing.T) {
+	t.Parallel()
+	d, err := NewFaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := flat(640, 480, 9)
+	for w := 20; w < 400; w += 3 {
+		d.near(g, Detection{Box: [4]int{100_000, 100_000, w * One / 640, w * One / 480}})
+	}
+	if n := len(d.trees.cache); n > 24*7 {
+		t.Errorf("the places of %d windows are held", n)
+	}
+	for _, c := range [][2]int{{1, 20}, {20, 20}, {22, 20}, {23, 23}, {300, 0}} {
+		if got := rung(c[0]); c[1] > 0 && got != c[1] || got > max(c[0], leastFace) || larger(got) <= c[0] {
+			t.Errorf("%d: %d", c[0], got)
+		}
+	}
+}

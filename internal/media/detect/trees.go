@@ -130,10 +130,25 @@ type hit struct {
 // growth is by how much windows grow from one size to the next.
 const growth = 1.15
 
+// larger gives the size that follows on one.
+func larger(size int) int {
+	return int(float64(size) + math.Max(2, float64(size)*growth-float64(size)))
+}
+
+// rung gives the largest of the sizes that follow on leastFace which is not above a size: whoever begins there asks for few sizes, of each of
+// which the places of the pixels take a quarter of a megabyte.
+func rung(size int) int {
+	r := leastFace
+	for next := larger(r); next <= size; next = larger(r) {
+		r = next
+	}
+	return r
+}
+
 // scan looks through windows of the sizes from least to most whose middle lies within [x0,x1) × [y0,y1), a tenth of their size
 // apart.
 func (t *trees) scan(g Gray, x0, y0, x1, y1, least, most, turn int, hits []hit) []hit {
-	for size := least; size <= most; size = int(float64(size) + math.Max(2, float64(size)*growth-float64(size))) {
+	for size := least; size <= most; size = larger(size) {
 		w := t.place(size, g.Stride, turn)
 		step, edge := max(size/10, 1), max(size/2+1, w.reach)
 		for y := max(y0, edge); y <= min(y1, g.H-edge-1); y += step {
