@@ -343,6 +343,17 @@ try {
     await rules(second, 'look');
     await gallery(second, 'look', `/plans/${plan}/look`);
     await uncover(second);
+    // What somebody goes past before it is there was not seen.
+    await second.route(/\/look\/\d+\//, async (r) => { await new Promise((f) => setTimeout(f, 700)); await r.continue().catch(() => {}); });
+    await second.keyboard.press('n');
+    await second.waitForTimeout(100);
+    await second.keyboard.press('n');
+    await until('the second stop is shown', async () => (await second.locator('.pm-stops li .btn.on .tag').count()) === 1);
+    await second.unrouteAll({ behavior: 'wait' });
+    await goto(second, `/plans/${plan}/look`);
+    await second.locator('.pm-stops').waitFor();
+    expect((await second.locator('.pm-stops li .tag').count()) === 1, 'a stop that was gone past counts as seen');
+    await uncover(second);
     await second.keyboard.press('n');
     const stops = await second.locator('.pm-stops ol li').count();
     for (let i = 0; i < stops; i++) {
