@@ -319,6 +319,13 @@ func TestABundleThatDoesNotHoldIsLeftOut(t *testing.T) {
 		"a proof signed by nobody": {again(func(b *sitetest.Bundle) {
 			b.Files["proof.json"] = bytes.Replace(b.Files["proof.json"], []byte(`"number":`), []byte(`"number":1`), 1)
 		}), "proof"},
+		"a picture that the proof does not name": {again(func(b *sitetest.Bundle) {
+			raw, err := os.ReadFile("../../verify/testdata/clip-files.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Files["proof.json"] = raw
+		}), "does not name"},
 		"no proof of the whole":       {again(func(b *sitetest.Bundle) { b.Files["scope.json"] = b.Files["proof.json"] }), "whole"},
 		"the share of another whole":  {again(func(b *sitetest.Bundle) { b.Release.Proof.Share.OfFiles++ }), "another whole"},
 		"another transparency log":    {again(func(b *sitetest.Bundle) { b.Release.Origin = "other.example/log" }), "another transparency log"},

@@ -48,6 +48,7 @@ type facts struct {
 	Number       int64  `json:"number"`
 	Cosignatures int    `json:"cosignatures"`
 	Stamps       int    `json:"stamps"`
+	Whole        bool   `json:"whole"` // the proof names every file of the rendering, not the largest clip alone
 }
 
 func (h *held) folder() string { return h.Release.Slug + "/v" + strconv.Itoa(h.Release.Release) }
@@ -385,6 +386,9 @@ func (h *held) checkProof(root *os.Root) error {
 	for _, c := range f.Checkpoints {
 		h.Facts.Cosignatures, h.Facts.Stamps = h.Facts.Cosignatures+len(c.Cosignatures), h.Facts.Stamps+len(c.Stamps)
 	}
+	if h.Facts.Whole, err = h.checkNamed(f.Clip); err != nil {
+		return err
+	}
 	if h.Release.Origin != f.Origin {
 		return refuse("the proof is of another transparency log")
 	}
@@ -399,6 +403,30 @@ func (h *held) checkProof(root *os.Root) error {
 		return refuse("the share is of another whole than the one that is proven")
 	}
 	return nil
+}
+
+// checkNamed holds the files of the rendering against those that the proof names beside the clip: where it names any, it has to name all, or a picture
+// that nobody stated would stand beside a proof. False: it names none.
+func (h *held) checkNamed(clip *verify.ClipFact) (bool, error) {
+	if len(clip.Files) == 0 {
+		return false, nil
+	}
+	named := map[string]int64{clip.SHA256: clip.Bytes}
+	for _, f := range clip.Files {
+		named[f.SHA256] = f.Bytes
+	}
+	if c := h.Release.Clip; c != nil {
+		rendered := append([]string{c.Poster, c.Drawing}, c.Stills...)
+		for _, f := range c.Files {
+			rendered = append(rendered, f.Name)
+		}
+		for _, name := range rendered {
+			if bytes, ok := named[h.Sums[name]]; !ok || bytes != h.Sizes[name] {
+				return false, refuse("the proof does not name %s", name)
+			}
+		}
+	}
+	return true, nil
 }
 
 // digestOf makes one digest of several texts; their lengths are in it.

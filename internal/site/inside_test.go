@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"zapis/verify"
 )
 
 // A press kit holds what was checked: a file that changed since then stops the build.
@@ -64,5 +66,46 @@ func TestAServerLooksOnceMoreAfterABuild(t *testing.T) {
 		if w.Code != code || looks > 3 {
 			t.Errorf("%s: %d after %d looks", name, w.Code, looks)
 		}
+	}
+}
+
+// A proof that names the files of a rendering has to name each of them, by digest and size.
+func TestAProofNamesEveryFileOrTheClipAlone(t *testing.T) {
+	t.Parallel()
+	of := func() (*held, *verify.ClipFact) {
+		h := &held{Sizes: map[string]int64{}, Sums: map[string]string{}, Release: Release{Clip: &Clip{Files: []File{{Name: "clip-720.mp4"}, {Name: "clip-360.mp4"}}, Poster: "poster.jpg", Drawing: "drawing.png", Stills: []string{"still-1.jpg"}}}}
+		f := &verify.ClipFact{SHA256: hexSum([]byte("clip-720.mp4")), Bytes: 12}
+		for _, name := range []string{"clip-720.mp4", "clip-360.mp4", "poster.jpg", "drawing.png", "still-1.jpg"} {
+			h.Sizes[name], h.Sums[name] = int64(len(name)), hexSum([]byte(name))
+			if name != "clip-720.mp4" {
+				f.Files = append(f.Files, verify.FileFact{SHA256: h.Sums[name], Bytes: h.Sizes[name]})
+			}
+		}
+		return h, f
+	}
+	h, f := of()
+	if whole, err := h.checkNamed(f); err != nil || !whole {
+		t.Errorf("all are named: %t, %v", whole, err)
+	}
+	for i := range f.Files {
+		h, f := of()
+		f.Files[i].SHA256 = hexSum(nil)
+		if _, err := h.checkNamed(f); !errors.Is(err, ErrBundle) {
+			t.Errorf("file %d is another one: %v", i, err)
+		}
+		h, f = of()
+		f.Files[i].Bytes++
+		if _, err := h.checkNamed(f); !errors.Is(err, ErrBundle) {
+			t.Errorf("file %d has another size: %v", i, err)
+		}
+	}
+	f.Files = nil
+	if whole, err := h.checkNamed(f); err != nil || whole {
+		t.Errorf("the clip alone is named: %t, %v", whole, err)
+	}
+	h.Release.Clip = nil // withdrawn
+	_, f = of()
+	if whole, err := h.checkNamed(f); err != nil || !whole {
+		t.Errorf("withdrawn: %t, %v", whole, err)
 	}
 }
