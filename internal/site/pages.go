@@ -540,7 +540,7 @@ func (p *planner) places(lang string, text bool) {
 		}
 	}
 	whole, _ := json.Marshal(list) // texts and numbers
-	split(list, 60, "places", func(part []*spot, name string, g paged) {
+	split(list, 40, "places", func(part []*spot, name string, g paged) {
 		raw, _ := json.Marshal(part) // texts and numbers
 		first := name == "places.html"
 		if first {

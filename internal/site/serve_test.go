@@ -83,6 +83,26 @@ func TestServe(t *testing.T) {
 	if res, body := get("/media/corridor-0001/v1/clip-720.mp4", "Range", "bytes=10-19"); res.StatusCode != 206 || len(body) != 10 || res.Header.Get("Content-Type") != "video/mp4" {
 		t.Errorf("range: %d, %d bytes", res.StatusCode, len(body))
 	}
+	for _, c := range []struct {
+		of   string
+		code int
+		size int
+	}{{"bytes=-5", 206, 5}, {"bytes=0-", 206, len(r.v.Clip)}, {"bytes=99999999-", 416, -1}, {"bytes=5-2", 416, -1}} {
+		if res, body := get("/media/corridor-0001/v1/clip-720.mp4", "Range", c.of); res.StatusCode != c.code || c.size >= 0 && len(body) != c.size {
+			t.Errorf("range %s: %d, %d bytes", c.of, res.StatusCode, len(body))
+		}
+	}
+	seen, _ := get("/en/index.html")
+	since := seen.Header.Get("Last-Modified")
+	if since != "Sun, 22 Nov 2026 00:00:00 GMT" {
+		t.Errorf("the answer tells the time %q", since)
+	}
+	if res, body := get("/en/index.html", "If-Modified-Since", since); res.StatusCode != 304 || body != "" {
+		t.Errorf("nothing changed: %d", res.StatusCode)
+	}
+	if res, body := get("/media/corridor-0001/v1/clip-720.mp4", "Range", "bytes=0-3", "If-Range", "Sat, 21 Nov 2026 00:00:00 GMT"); res.StatusCode != 200 || body != string(r.v.Clip) {
+		t.Errorf("a part of a file that somebody holds in another version: %d, %d bytes", res.StatusCode, len(body))
+	}
 	plain, _ := get("/en/index.html", "Accept-Encoding", "br, gzip;q=0")
 	packed, body := get("/en/index.html", "Accept-Encoding", "br, gzip")
 	if plain.Header.Get("Content-Encoding") != "" || packed.Header.Get("Content-Encoding") != "gzip" || !strings.HasPrefix(body, "\x1f\x8b") || packed.Header.Get("Vary") == "" {
@@ -96,6 +116,9 @@ func TestServe(t *testing.T) {
 	r.build()
 	if res, _ := get("/en/r/corridor-0007.html"); res.StatusCode != 200 {
 		t.Error("the new build is not served")
+	}
+	if res, _ := get("/en/index.html", "If-Modified-Since", since); res.StatusCode != 200 {
+		t.Errorf("the page changed on the same day, and the answer is %d", res.StatusCode)
 	}
 }
 
