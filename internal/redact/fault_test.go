@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/job"
@@ -223,6 +224,59 @@ func TestFaultWhatBreaksOffLeavesNothing(t *testing.T) {
 			r.finish(id, n)
 		})
 	}
+}
+
+// What machines saw of an item is not noted beside the act that takes the item away: whoever came first is waited for.
+func TestFaultAnItemIsTakenAwayWhileACheckIsNoted(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, engine string) {
+		r := newRig(t, engine)
+		it := r.item("first")
+		p := r.planned(it)
+		run, err := r.room().Check(t.Context(), ann, p.ID)
+		must(t, err)
+		ended := make(chan error, 1)
+		r.cat = beside{r.db, func() {
+			held := make(chan struct{})
+			go func() {
+				ended <- r.db.Write(t.Context(), func(tx *store.Tx) error {
+					if err := tx.LockItem(t.Context(), it.ID); err != nil {
+						return err
+					}
+					if err := tx.MoveItem(t.Context(), it.ID, archive.ItemQuarantined, "seal-broken"); err != nil {
+						return err
+					}
+					close(held)
+					time.Sleep(300 * time.Millisecond) // the check wants to note what it saw meanwhile
+					return nil
+				})
+			}()
+			<-held
+		}}
+		err = r.gapCheck(p.ID, run.Version, 1)
+		must(t, <-ended)
+		if !errors.Is(err, errRefused) {
+			t.Errorf("noted: %v", err)
+		}
+		r.read(func(tx *store.Tx) error {
+			got, err := tx.PlanRun(t.Context(), p.ID, run.Version, store.PlanGapCheck)
+			if err == nil && got.State != store.PlanAsked {
+				t.Errorf("the check is %s", got.State)
+			}
+			return err
+		})
+	})
+}
+
+// beside is a database in which something begins just before a write.
+type beside struct {
+	*store.DB
+	begin func()
+}
+
+func (b beside) Write(ctx context.Context, f func(*store.Tx) error) error {
+	b.begin()
+	return b.DB.Write(ctx, f)
 }
 
 // A worker that was thought dead comes back beside the one that took its job over.

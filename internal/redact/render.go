@@ -521,18 +521,7 @@ func (m *made) add(o vault.Object, name, mediaType string, w, h int) {
 
 // keep writes everything about a rendering within the transaction that states its clip.
 func (s *Service) keep(ctx context.Context, tx *store.Tx, a *attempt, who policy.Subject, asked store.PlanRender, row store.PlanVersion, m made, clip string, read []byte) error {
-	// Nobody erases an item, changes the plan or decides about it beside this.
-	locked := slices.Clone(row.Items)
-	slices.Sort(locked)
-	for _, id := range locked {
-		if err := tx.LockItem(ctx, id); err != nil {
-			return err
-		}
-	}
-	if _, err := tx.LockPlan(ctx, row.Plan); err != nil {
-		return err
-	}
-	if _, err := sourcesOf(ctx, tx, row); err != nil {
+	if err := lock(ctx, tx, row); err != nil {
 		return err
 	}
 	if err := allowed(ctx, tx, who, row); err != nil {

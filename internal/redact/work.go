@@ -142,6 +142,20 @@ func sourcesOf(ctx context.Context, tx *store.Tx, v store.PlanVersion) ([]archiv
 	return out, nil
 }
 
+// lock holds a version until the end of the transaction, if its items may still be opened: nobody erases one, changes the plan or decides about it beside this.
+func lock(ctx context.Context, tx *store.Tx, v store.PlanVersion) error {
+	for _, id := range slices.Sorted(slices.Values(v.Items)) {
+		if err := tx.LockItem(ctx, id); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.LockPlan(ctx, v.Plan); err != nil {
+		return err
+	}
+	_, err := sourcesOf(ctx, tx, v)
+	return err
+}
+
 // attempt is one job being worked.
 type attempt struct {
 	ref   interface{ Ref() int64 }
@@ -257,7 +271,7 @@ func (s *Service) machine(ctx context.Context, a *attempt, kind, id string, n in
 		}
 	}
 	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
-		if _, err := sourcesOf(ctx, tx, row); err != nil { // erased meanwhile: nothing of it is noted
+		if err := lock(ctx, tx, row); err != nil { // erased meanwhile: nothing of it is noted
 			return err
 		}
 		if kind == store.PlanDetect {
