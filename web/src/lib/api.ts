@@ -23,8 +23,8 @@ export async function post<T>(path: string, body?: unknown): Promise<T> {
 }
 
 // picture fetches a picture and gives an address for it that dies with free().
-export async function picture(path: string, signal: AbortSignal): Promise<{ url: string; free(): void }> {
-  const answer = await fetch(path, { credentials: 'same-origin', cache: 'no-store', signal });
+export async function picture(path: string, signal?: AbortSignal): Promise<{ url: string; free(): void }> {
+  const answer = await fetch(path, { credentials: 'same-origin', cache: 'no-store', ...(signal ? { signal } : {}) });
   if (!answer.ok) throw new Refused(answer.status);
   const url = URL.createObjectURL(await answer.blob());
   return { url, free: () => URL.revokeObjectURL(url) };
