@@ -193,8 +193,16 @@ func (b *Bulk) Apply(ctx context.Context, drafts []Draft, helpers map[int]bool) 
 			out[i].Entity, out[i].Fresh = w.drafts[n], drafts[i].Entity == ""
 		}
 		var said []store.Claim
+		var ids []string
 		for _, i := range keep {
 			for _, c := range claims[i] {
+				ids = append(ids, c.ID)
+			}
+		}
+		slices.Sort(ids) // see newIDs
+		for _, i := range keep {
+			for _, c := range claims[i] {
+				c.ID, ids = ids[0], ids[1:]
 				c.Entity, c.EntityCode = out[i].Entity.ID, out[i].Entity.Code
 				if id, ok := real[c.Ref]; ok && c.Ref != "" {
 					c.Ref, c.Value = id, id

@@ -163,6 +163,7 @@ func (w *writer) entities(ctx context.Context, drafts []Draft) (fresh []store.Ne
 		}
 	}
 	w.drafts = make([]archive.Entity, len(drafts))
+	ids := w.newIDs(archive.PrefixEntity, len(drafts))
 	for i, d := range drafts {
 		if d.Entity != "" {
 			if w.drafts[i], err = w.entity(ctx, d.Entity, true); err != nil {
@@ -170,7 +171,7 @@ func (w *writer) entities(ctx context.Context, drafts []Draft) (fresh []store.Ne
 			}
 			continue
 		}
-		e := store.NewEntity{Entity: archive.Entity{ID: w.o.NewID(archive.PrefixEntity), Kind: d.Kind, Code: codes[i], Compartment: d.Compartment, Protected: d.Protected,
+		e := store.NewEntity{Entity: archive.Entity{ID: ids[i], Kind: d.Kind, Code: codes[i], Compartment: d.Compartment, Protected: d.Protected,
 			CreatedAt: w.now, CreatedBy: w.who.Agent, Changed: w.now}}
 		if e.Code == "" {
 			sh := shelf{d.Kind, d.Compartment}

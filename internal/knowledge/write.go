@@ -473,6 +473,17 @@ func (w *writer) record(ctx context.Context, act string, entities, claims []stri
 	return err
 }
 
+// newIDs gives identifiers in their order. Within a millisecond they are random; in order, the indexes of the database grow at their ends, where
+// pages are filled and not split.
+func (w *writer) newIDs(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = w.o.NewID(prefix)
+	}
+	slices.Sort(out)
+	return out
+}
+
 func claimIDs(claims []store.Claim) []string {
 	out := make([]string, len(claims))
 	for i, c := range claims {
