@@ -2,6 +2,7 @@ package geo
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -143,4 +144,29 @@ func TestBrokenShapesAreRefused(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{0, 0})
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = parse(b) })
+}
+
+// What has no shape of its own is said in words wherever it is in sight.
+func TestUnmarkedAreasAreSaidWhereTheyAreInSight(t *testing.T) {
+	t.Parallel()
+	if got := UnmarkedIn(View{Kind: ViewWorld}); !slices.Equal(got, Unmarked) {
+		t.Errorf("the world shows %v", got)
+	}
+	if got := UnmarkedIn(View{Kind: ViewAround, Centre: Point{48, 37}, Radius: 400}); !slices.Contains(got, "ukraine-east") || slices.Contains(got, "senkaku") {
+		t.Errorf("around Donetsk: %v", got)
+	}
+	if len(unmarkedAt) != len(Unmarked) {
+		t.Errorf("%d points of %d areas", len(unmarkedAt), len(Unmarked))
+	}
+}
+
+func TestCountriesHaveNamesInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	for _, c := range world(t).Countries {
+		for _, lang := range languages {
+			if (c.Names[lang] == "") != (c.Names["en"] == "") {
+				t.Errorf("%s has no name in %s", c.Code, lang)
+			}
+		}
+	}
 }
