@@ -85,6 +85,19 @@ func TestRealProgramsAndQueue(t *testing.T) {
 	v.Body.Sound.Spans = []plan.SoundSpan{{FromUS: 1_000_000, ToUS: 1_500_000, Do: plan.Mute, Reason: "name"}}
 	v, err = s.Save(ctx, ann, p.ID, 1, v.Body, "")
 	must(t, err)
+	frame, err := s.Preview(ctx, bob, p.ID, 2, 0, 1_250_000)
+	must(t, err)
+	seen, err := jpeg.Decode(bytes.NewReader(frame))
+	must(t, err)
+	covered, _, _, _ := seen.At(80, 120).RGBA()
+	brightest := uint32(0)
+	for x := 200; x < 310; x++ {
+		_, green, _, _ := seen.At(x, 200).RGBA()
+		brightest = max(brightest, green)
+	}
+	if seen.Bounds().Dx() != 320 || seen.Bounds().Dy() != 240 || covered > 0x1800 || brightest < 0x3000 {
+		t.Errorf("preview of %v: %x under the mask, %x beside it", seen.Bounds(), covered, brightest)
+	}
 	_, err = s.Propose(ctx, ann, p.ID)
 	must(t, err)
 	_, err = s.Check(ctx, ann, p.ID)
