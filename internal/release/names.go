@@ -48,6 +48,8 @@ type word struct {
 	upper bool // begins with a capital letter
 	first bool // of a sentence or a line, where every word does
 	given int  // see given
+	// Of a name alone: it ends like a surname, like a patronymic.
+	sur, patronymic bool
 }
 
 // words reads a text. Words that are written with hyphens are there as a whole and in their parts.
@@ -80,17 +82,21 @@ func (w word) is(o word) bool {
 type reading struct {
 	words  []word
 	by     map[string][]int
-	given  map[int][]int // by given name
-	proper []int         // that begin with a capital letter within a sentence, and are long
+	given  map[int][]int     // by given name
+	proper map[byte][]string // keys of long words that begin with a capital letter within a sentence, by their first sound, each once
 }
 
 func read(text string) *reading {
-	r := &reading{words: words(text), by: map[string][]int{}, given: map[int][]int{}}
+	r := &reading{words: words(text), by: map[string][]int{}, given: map[int][]int{}, proper: map[byte][]string{}}
 	for i, w := range r.words {
 		if w.given >= 0 {
 			r.given[w.given] = append(r.given[w.given], i)
 		} else if w.upper && !w.first && w.long >= 6 {
-			r.proper = append(r.proper, i)
+			for _, k := range w.keys {
+				if len(k) >= 6 && !slices.Contains(r.proper[k[0]], k) {
+					r.proper[k[0]] = append(r.proper[k[0]], k)
+				}
+			}
 		}
 		for _, k := range w.keys {
 			if at := r.by[k]; len(at) == 0 || at[len(at)-1] != i {
@@ -121,6 +127,9 @@ func nameWords(name string) []word {
 				out = append(out, w)
 			}
 		}
+		for i := range out {
+			out[i].sur, out[i].patronymic = surname(out[i].text), patronymic.MatchString(out[i].text)
+		}
 		if len(out) > 0 {
 			return out
 		}
@@ -150,11 +159,11 @@ func names(name []word, text *reading) strength {
 		for _, at := range text.find(a) {
 			w := text.words[at]
 			switch {
-			case len(name) == 1 && own < 0, surname(a.text):
+			case len(name) == 1 && own < 0, a.sur:
 				return surely
 			case slices.ContainsFunc(name[:i], near(text, w)), slices.ContainsFunc(name[i+1:], near(text, w)):
 				return surely
-			case patronymic.MatchString(a.text):
+			case a.patronymic:
 			case own >= 0:
 				if !text.another(w, name) {
 					found = maybe
@@ -172,7 +181,7 @@ func names(name []word, text *reading) strength {
 			if slices.ContainsFunc(text.given[own], func(at int) bool { return !text.another(text.words[at], name) }) {
 				found = maybe
 			}
-		case !patronymic.MatchString(a.text) && text.almost(a):
+		case !a.patronymic && text.almost(a):
 			found = maybe
 		}
 	}
@@ -199,13 +208,11 @@ func (r *reading) another(w word, name []word) bool {
 
 // almost says whether a word with a capital letter differs in one letter.
 func (r *reading) almost(a word) bool {
-	if a.long < 6 {
+	if a.long < 6 || !a.upper {
 		return false
 	}
-	return slices.ContainsFunc(r.proper, func(at int) bool {
-		return slices.ContainsFunc(a.keys, func(k string) bool {
-			return slices.ContainsFunc(r.words[at].keys, func(o string) bool { return len(k) >= 6 && k[0] == o[0] && language.Distance(k, o, 1) <= 1 })
-		})
+	return slices.ContainsFunc(a.keys, func(k string) bool {
+		return len(k) >= 6 && slices.ContainsFunc(r.proper[k[0]], func(o string) bool { return language.Distance(k, o, 1) <= 1 })
 	})
 }
 
