@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"zapis/internal/geo"
 )
 
 var place = regexp.MustCompile(`\{\w+\}`)
@@ -69,6 +71,30 @@ func TestNumbersDatesAndLengths(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, %q was wanted", c.got, c.want)
+		}
+	}
+}
+
+// Every area that a map may show has words, and every code of the vocabularies has.
+func TestEveryCodeHasWords(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	for _, d := range geo.Disputes {
+		keys = append(keys, "map.dispute."+d.Key, "map.dispute."+d.Key+"_about")
+	}
+	for _, key := range geo.Unmarked {
+		keys = append(keys, "map.unmarked."+key)
+	}
+	for prefix, list := range map[string][]string{"stage.": slices.Sorted(mapKeys(stages)), "promise.": promiseStates, "kind.": kinds, "mask.": reasons, "precision.": precisions, "sure.": certainties, "step.": steps} {
+		for _, code := range list {
+			keys = append(keys, prefix+code)
+		}
+	}
+	for _, lang := range interfaceLanguages {
+		for _, key := range keys {
+			if tables[lang].plain[key] == "" {
+				t.Errorf("%s: %s is missing", lang, key)
+			}
 		}
 	}
 }
