@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"zapis/internal/account"
 	"zapis/internal/app"
 	"zapis/internal/archive"
+	"zapis/internal/store"
 )
 
 // shell runs the program over one archive.
@@ -100,6 +103,40 @@ func (s shell) people() (names []string, codes [][]string, passwords string) {
 	return names, codes, passwords
 }
 
+// released puts a release into the catalogue that is out and shows an item.
+func (s shell) released(ref, slug string) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	h, err := app.FindHome(s.home, os.Getenv, app.Overrides{PassphraseFile: s.pass})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a, err := h.Open(ctx, app.Options{Version: "test"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer a.Close()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	id, plan, sum := archive.NewID(archive.PrefixRelease), archive.NewID(archive.PrefixPlan), sha256.Sum256([]byte("{}"))
+	err = a.DB.Write(ctx, func(tx *store.Tx) error {
+		it, err := tx.ItemByReference(ctx, archive.Scope{All: true, MaxDifficulty: -1}, ref)
+		if err != nil {
+			return err
+		}
+		return errors.Join(
+			tx.AddPlan(ctx, store.Plan{ID: plan, Title: "x", CreatedAt: now, CreatedBy: "ag_1"},
+				store.PlanVersion{Plan: plan, Body: []byte("{}"), SHA256: sum[:], Note: "x", Author: "ag_1", CreatedAt: now, Items: []string{it.ID}}),
+			tx.AddRelease(ctx, store.Release{ID: id, Slug: slug, CreatedAt: now, CreatedBy: "ag_1"},
+				store.ReleaseVersion{Release: id, Version: 1, Body: []byte("{}"), SHA256: sum, Plan: plan, PlanVersion: 1, Author: "ag_1", At: now}, []string{it.ID}),
+			tx.AddReleaseAct(ctx, store.ReleaseAct{ID: archive.NewID(archive.PrefixEvent), Release: id, Version: 1, Act: store.ReleaseSigned, Digest: sum[:], At: now, Agent: "ag_2"}),
+			tx.AddReleasePublication(ctx, store.ReleasePublication{Release: id, Number: 1, Version: 1, Clip: "cl_1", Document: []byte("{}"), Proof: []byte("p"), Scope: []byte("s"), SHA256: sum, At: now,
+				Agent: "ag_1", SignedBy: "ag_2"}))
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // At the command line, too, erasing takes two people who prove who they are; the one who holds the machine is not enough.
 func TestEraseTakesTwoPeople(t *testing.T) {
 	t.Parallel()
@@ -149,7 +186,14 @@ func TestEraseTakesTwoPeople(t *testing.T) {
 	if out = s.run(1, append([]string{"erase", "approve", id}, as(0)...)...); !strings.Contains(out, "Somebody else has to agree") {
 		t.Errorf("%s", out)
 	}
-	if state := s.field(s.run(0, append([]string{"erase", "approve", id}, as(1)...)...), "state"); state != "approved" {
+	s.released("Z1-000001", "yard-2020")
+	if out = s.run(1, append([]string{"erase", "approve", id}, as(1)...)...); !strings.Contains(out, "yard-2020") || !strings.Contains(out, "--releases") {
+		t.Errorf("agreed although a release shows it: %s", out)
+	}
+	if out = s.run(0, "erase", "list"); !strings.Contains(out, `"releases":["yard-2020"]`) {
+		t.Errorf("the list does not name the release: %s", out)
+	}
+	if state := s.field(s.run(0, append([]string{"erase", "approve", id, "--releases"}, as(1)...)...), "state"); state != "approved" {
 		t.Errorf("state %q", state)
 	}
 	s.run(1, append([]string{"erase", "withdraw", id}, as(1)...)...)
