@@ -304,20 +304,21 @@ func Rsync(ctx context.Context, dir, to string) (Sent, error) {
 			return Sent{}, err
 		}
 	}
-	s := Sent{Files: len(m.Files)}
+	s := Sent{Files: len(m.Files) + len(m.Packed) + 1} // and the list
 	for _, args := range [][]string{
 		{"-r", "--delete", "--existing", "--ignore-existing", "--include=/media/", "--include=/media/**", "--exclude=*"},
 		{"-rtO", "--chmod=D755,F644", "--checksum", "--delay-updates", "--delete-delay"},
 	} {
-		out, err := r.run(ctx, append(args, "--out-format=%o", "--", r.from, r.to)...)
+		out, err := r.run(ctx, append(args, "--out-format=%o %n", "--", r.from, r.to)...)
 		if err != nil {
 			return Sent{}, err
 		}
 		for line := range strings.Lines(out) {
-			switch strings.TrimSpace(line) {
-			case "send":
+			switch what, name, _ := strings.Cut(strings.TrimRight(line, "\n"), " "); {
+			case strings.HasSuffix(name, "/"): // a folder
+			case what == "send":
 				s.Written++
-			case "del.":
+			case what == "del.":
 				s.Removed++
 			}
 		}

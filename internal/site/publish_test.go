@@ -270,7 +270,7 @@ func TestRsync(t *testing.T) {
 	r := newRig(t, 3)
 	r.build()
 	to := filepath.Join(t.TempDir(), "www")
-	if sent, err := site.Rsync(context.Background(), r.out, to); err != nil || sent.Written < 50 {
+	if sent, err := site.Rsync(context.Background(), r.out, to); err != nil || sent.Written < 50 || sent.Written != sent.Files-1 || sent.Files != len(walk(t, to)) {
 		t.Fatalf("%+v, %v", sent, err)
 	}
 	b := r.bundle(2)
