@@ -273,6 +273,9 @@ func (k *call) tellDetails(f *verify.Facts) {
 	}
 	if c := f.Clip; c != nil {
 		k.say("Clip   %s  number %d, stated on %s, says the archive; SHA-256 %s, %d bytes, %s", c.Statement, c.Number, c.StatedOn, c.SHA256, c.Bytes, playTime(c.Milliseconds))
+		for _, f := range c.Files {
+			k.say("  made with it  SHA-256 %s, %d bytes", f.SHA256, f.Bytes)
+		}
 	}
 	if it := f.Item; it != nil {
 		k.say("Item   SHA-256 %s, %d bytes; event %s, leaf %d of the custody record", it.SHA256, it.Size, plain(it.Event), it.Place)
