@@ -175,6 +175,11 @@ func TestFromASpanToAPublicPage(t *testing.T) {
 	p = root.send(p, "/catalogue/"+incident.id+"/say", "property", "summary")
 	root.send(p, "/catalogue/"+incident.id+"/say", "property", "summary", "v.summary", "They were led one by one.", "c.summary", "probable")
 
+	// Somebody says how hard the recording is to watch: whoever is limited does not see it before, and a release of it needs a warning.
+	watched := author.send(author.get("/items/"+it.ID), "/items/"+it.ID+"/difficulty", "level", "2", "reason", "somebody is led by force")
+	holds(t, "the judged item", watched.said(), []string{"V2 hard to watch"}, nil)
+	holds(t, "the list of judgements", author.get("/difficulty?difficulty=2").text, []string{it.ID}, nil)
+
 	// The plan: a span, no mask. Nobody approves it, and nothing can be released of it.
 	p = author.send(author.get("/plans"), "/plans", "title", "Corridor", "item", it.ID, "from", "2", "to", "8")
 	plan := p.at.Path
@@ -236,6 +241,7 @@ func TestFromASpanToAPublicPage(t *testing.T) {
 	}
 	author.gateIs(desk, "certainty", "blocks", "no finding")
 	author.gateIs(desk, "languages", "blocks")
+	author.gateIs(desk, "warnings", "blocks", "V2")
 	author.send(author.get(desk), desk+"/about", "slug", "corridor-2021", "languages", "en, ru", "recorded", "2021-03", "precision", "region", "country", "UA",
 		"recorded.en", "March 2021", "recorded.ru", "Март 2021", "place.en", "The river", "place.ru", "Река", "region.en", "East", "region.ru", "Восток")
 	english := []string{"title", "Led along a corridor", "summary", "People are led one by one.", "shows", "A corridor.\n\nSomebody passes.", "credit", "The archive"}
@@ -245,6 +251,7 @@ func TestFromASpanToAPublicPage(t *testing.T) {
 	}
 	text("en", append(english, "s0.text", "People are led along a corridor.", "w0.from", "0:01", "w0.to", "0:03", "w0.text", "Somebody is led by force")...)
 	author.gateIs(desk, "certainty", "blocks", "does not say how sure it is")
+	author.gateIs(desk, "warnings", "clear")
 	text("en", "s0.certainty", "probable")
 	author.gateIs(desk, "certainty", "clear")
 	author.gateIs(desk, "languages", "blocks", "missing")
