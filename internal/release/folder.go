@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 	"sync"
 	"time"
 
@@ -348,24 +346,4 @@ func (d *Folder) sweep(slug string, n int) error {
 		return d.disk.SyncDir(slug)
 	}
 	return nil
-}
-
-// Sum gives the digest of SHA256SUMS of a publication as it lies in the folder, in hex; archive.ErrNotFound.
-func (d *Folder) Sum(slug string, n int) (string, error) {
-	if !bundle.IsSlug(slug) {
-		return "", archive.ErrNotFound
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.open(); err != nil {
-		return "", err
-	}
-	sum, _, err := d.digest(path.Join(slug, fmt.Sprintf("v%d", n), bundle.FileSums))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = archive.ErrNotFound
-	}
-	if err != nil {
-		return "", fmt.Errorf("read release: %w", err)
-	}
-	return strings.ToLower(hex.EncodeToString(sum[:])), nil
 }
