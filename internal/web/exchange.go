@@ -19,6 +19,7 @@ import (
 	"zapis/internal/catalogue"
 	"zapis/internal/knowledge/exchange"
 	"zapis/internal/policy"
+	"zapis/internal/store"
 	"zapis/internal/web/template"
 )
 
@@ -56,10 +57,94 @@ type upload struct {
 	cut     bool // there were more rows than the report keeps
 }
 
-// uploads are the files that are held.
+// uploads are the files that are held, and the imports that are being undone.
 type uploads struct {
 	sync.Mutex
-	all map[string]*upload
+	all     map[string]*upload
+	undoing map[string]*undoing
+}
+
+// undoing is an import that is being undone. It may take minutes and goes on when nobody waits for it.
+type undoing struct {
+	owner string
+	begun time.Time
+	done  chan struct{} // closed at the end; then err holds
+
+	mu  sync.Mutex
+	far exchange.Undone
+	err error
+}
+
+// undoWait is how long a page or program waits for an import to be undone before it is told that it goes on.
+const undoWait = 8 * time.Second
+
+// undo begins to undo an import, unless its owner does so already.
+func (s *Server) undo(r *request, id string) *undoing {
+	who := r.reader.Subject
+	s.uploads.Lock()
+	defer s.uploads.Unlock()
+	if x := s.uploads.undoing[id]; x != nil && x.owner == who.Agent {
+		return x
+	}
+	x := &undoing{owner: who.Agent, begun: s.o.Now(), done: make(chan struct{})}
+	if s.uploads.undoing == nil {
+		s.uploads.undoing = map[string]*undoing{}
+	}
+	// Of an import of somebody else nothing is shown, and undoing it is refused below.
+	key := id
+	if s.uploads.undoing[id] != nil {
+		key = who.Agent + " " + id
+	}
+	s.uploads.undoing[key] = x
+	ctx, cancel := s.behind(r)
+	go func() {
+		defer cancel()
+		_, err := s.o.Exchange.Undo(ctx, who, id, func(u exchange.Undone) {
+			x.mu.Lock()
+			x.far = u
+			x.mu.Unlock()
+		})
+		if err != nil && rowText(err) == "" && !errors.Is(err, archive.ErrNotFound) && !errors.Is(err, archive.ErrForbidden) {
+			s.o.Logger.ErrorContext(ctx, "undoing an import stopped", "import", id, "error", err)
+		}
+		x.mu.Lock()
+		x.err = err
+		x.mu.Unlock()
+		s.uploads.Lock()
+		delete(s.uploads.undoing, key)
+		s.uploads.Unlock()
+		close(x.done)
+	}()
+	return x
+}
+
+// wait waits for a while and says whether it came to the end.
+func (x *undoing) wait(ctx context.Context) (bool, exchange.Undone, error) {
+	t := time.NewTimer(undoWait)
+	defer t.Stop()
+	ended := false
+	select {
+	case <-x.done:
+		ended = true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return ended, x.far, x.err
+}
+
+// behind gives a context for what goes on when the request has ended, until the server stops.
+func (s *Server) behind(r *request) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	go func() {
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 func (u *uploads) put(x *upload, now time.Time) error {
@@ -129,7 +214,24 @@ func (s *Server) drawImport(w http.ResponseWriter, r *request, status int, v tem
 		return err
 	}
 	for _, i := range list {
-		v.List = append(v.List, template.ImportRow{ID: i.ID, At: i.CreatedAt, Format: i.Format, State: i.State, Created: i.Created, Updated: i.Updated, Unchanged: i.Unchanged, Refused: i.Refused})
+		row := template.ImportRow{ID: i.ID, At: i.CreatedAt, Format: i.Format, State: i.State, Created: i.Created, Updated: i.Updated, Unchanged: i.Unchanged, Refused: i.Refused}
+		if i.State != store.ImportUndone && !i.UndoAt.IsZero() {
+			row.State = "half"
+		}
+		s.uploads.Lock()
+		x := s.uploads.undoing[i.ID]
+		s.uploads.Unlock()
+		if x != nil && x.owner == r.reader.Subject.Agent {
+			row.State = "undoing"
+			x.mu.Lock()
+			row.Taken, row.Claims = x.far.Retracted+x.far.Beyond, x.far.Claims
+			x.mu.Unlock()
+			if since := s.o.Now().Sub(x.begun); since > time.Second && row.Taken > 0 {
+				row.Pace = int64(float64(row.Taken) / since.Seconds())
+				row.Left = int64(float64(row.Claims-row.Taken)/float64(row.Taken)*since.Minutes()) + 1
+			}
+		}
+		v.List = append(v.List, row)
 	}
 	s.draw(w, r, status, "import", "import", v)
 	return nil
@@ -366,15 +468,8 @@ func (s *Server) importRun(w http.ResponseWriter, r *request) error {
 	x.running, x.out, x.fault, x.report, x.cut, x.counts = true, nil, "", nil, false, exchange.Counts{}
 	x.mu.Unlock()
 	// It may take minutes; the page shows how far it is. When the server stops it breaks off, and goes on when it is asked for again.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	ctx, cancel := s.behind(r)
 	who := r.reader.Subject
-	go func() {
-		select {
-		case <-s.done:
-		case <-ctx.Done():
-		}
-		cancel()
-	}()
 	go func() {
 		defer cancel()
 		out, err := s.importNow(ctx, who, x, o)
@@ -399,7 +494,14 @@ type importAsk struct {
 }
 
 // importNow takes a file in that is held.
-func (s *Server) importNow(ctx context.Context, who policy.Subject, x *upload, a importAsk) (exchange.Imported, error) {
+func (s *Server) importNow(ctx context.Context, who policy.Subject, x *upload, a importAsk) (out exchange.Imported, err error) {
+	// Nobody stands behind this who would catch it, and a file that breaks its reader must not break the server. What it panicked with may
+	// quote the file.
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the import broke down")
+		}
+	}()
 	select { // one after the other: they hold memory, and the database
 	case s.importing <- struct{}{}:
 		defer func() { <-s.importing }()
@@ -517,10 +619,13 @@ func (s *Server) importUndo(w http.ResponseWriter, r *request) error {
 	if err := s.fresh(r); err != nil {
 		return err
 	}
-	if _, err := s.o.Exchange.Undo(r.Context(), r.reader.Subject, r.PathValue("import"), nil); err != nil {
+	switch ended, _, err := s.undo(r, r.PathValue("import")).wait(r.Context()); {
+	case err != nil:
 		return err
+	case ended:
+		return redirect(w, r, "/import", "import-undone")
 	}
-	return redirect(w, r, "/import", "import-undone")
+	return redirect(w, r, "/import", "import-undoing")
 }
 
 // exportPage serves GET /export.
@@ -654,6 +759,7 @@ type (
 		Restored  int64 `json:"restored"`
 		Emptied   int64 `json:"emptied" doc:"entities that the import made and of which nothing is said any more"`
 		Beyond    int64 `json:"beyond"`
+		GoesOn    bool  `json:"goesOn,omitempty" doc:"it takes longer and goes on; ask again"`
 	}
 	askJSON struct {
 		Format      string   `json:"format" doc:"ftm, huridocs, geojson"`
@@ -765,11 +871,11 @@ func (s *Server) apiImportUndo(w http.ResponseWriter, r *request) error {
 	if s.o.Exchange == nil {
 		return archive.ErrNotFound
 	}
-	u, err := s.o.Exchange.Undo(r.Context(), r.reader.Subject, r.PathValue("import"), nil)
+	ended, u, err := s.undo(r, r.PathValue("import")).wait(r.Context())
 	if err != nil {
 		return err
 	}
-	return s.reply(w, r, undoneJSON{u.Retracted, u.Restored, u.Emptied, u.Beyond})
+	return s.reply(w, r, undoneJSON{u.Retracted, u.Restored, u.Emptied, u.Beyond, !ended})
 }
 
 // apiExports serves GET /api/v1/exports.

@@ -15,6 +15,8 @@ type ImportRow struct {
 	ID, Format, State                    string // state as in the keys import.state.*
 	At                                   time.Time
 	Created, Updated, Unchanged, Refused int64
+	// Of one that is being undone: claims taken back, claims in all, claims a second, minutes left; 0 while it is not known.
+	Taken, Claims, Pace, Left int64
 }
 
 // ImportFile is page import_file. Form: POST /import/ID with act (kind, dry, run), kind, means.N, key, key_by, key_source, update, certainty, lang,
