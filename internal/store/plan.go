@@ -308,8 +308,7 @@ func (tx *Tx) RenamePlan(ctx context.Context, id, title string, when time.Time) 
 	return n > 0, nil
 }
 
-// Plan gives a plan of which every item of the newest version is in the scope; archive.ErrNotFound. A plan of which an item was erased is only for
-// who sees all, and says nothing.
+// Plan gives a plan of which every item of the newest version is in the scope; archive.ErrNotFound. Once one of them is erased nobody is given it.
 func (tx *Tx) Plan(ctx context.Context, s archive.Scope, id string) (Plan, error) {
 	var p part
 	p.add(`SELECT `+planColumns+planFrom+` WHERE plan.id = ?`, id)

@@ -88,7 +88,8 @@ func (s *Server) planFrame(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	n, err := strconv.Atoi(r.PathValue("version"))
-	if err != nil || n != st.Head || !st.MayApprove {
+	// Whoever asks for the headers alone is shown nothing, so nothing may be noted.
+	if err != nil || n != st.Head || !st.MayApprove || r.Method != http.MethodGet {
 		return archive.ErrNotFound
 	}
 	at := slices.IndexFunc(st.Stops, func(x redact.Stop) bool { return stopKey(x) == r.PathValue("stop") })

@@ -194,6 +194,9 @@ func TestPlanByForms(t *testing.T) {
 	see("the author's frame", author.get(look+"/2/"+keys[0]), http.StatusNotFound)
 	see("a reviewer's frame", reviewer.get(look+"/2/"+keys[0]), http.StatusNotFound)
 	before := s.w.Size()
+	if r := second.do(http.MethodHead, look+"/2/"+keys[0], nil); r.StatusCode != http.StatusNotFound || s.w.Size() != before {
+		t.Errorf("headers alone: %d", r.StatusCode)
+	}
 	for i, k := range keys {
 		r := second.get(look + "/2/" + k)
 		b := text(r)

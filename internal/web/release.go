@@ -150,16 +150,10 @@ func (s *Server) tombstone(r *request, id string) (time.Time, string, error) {
 func (s *Server) namer(r *request) func(agent string) string {
 	known := map[string]string{r.account.ID: r.account.Name}
 	return func(agent string) string {
-		if n, ok := known[agent]; ok || agent == "" {
-			return n
+		if agent == "" {
+			return ""
 		}
-		known[agent] = agent
-		if archive.CheckID(archive.PrefixAgent, agent) == nil {
-			if a, err := s.o.Account.Account(r.Context(), agent); err == nil {
-				known[agent] = a.Name
-			}
-		}
-		return known[agent]
+		return s.nameOf(r.Context(), known, agent)
 	}
 }
 
