@@ -172,8 +172,9 @@ type work struct {
 	next     string // folder of the tree that is changed
 	nowList  listing
 	nextList listing
-	dirs     sync.Map // in which something changed
-	day      int64    // of the build, in seconds
+	dirs     sync.Map        // in which something was made
+	cleared  map[string]bool // in which something was removed: their full names
+	day      int64           // of the build, in seconds
 	mu       sync.Mutex
 	written  []string
 	all      bool
@@ -199,7 +200,7 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 	if now == next {
 		next = treeNames[1]
 	}
-	w := &work{root: root, s: s, next: filepath.Join(f.dir, next), nextList: f.list(next), all: o.All, day: int64(day(s.day)) * 86400}
+	w := &work{root: root, s: s, next: filepath.Join(f.dir, next), nextList: f.list(next), all: o.All, cleared: map[string]bool{}, day: int64(day(s.day)) * 86400}
 	if now != "" {
 		w.now, w.nowList = filepath.Join(f.dir, now), f.list(now)
 	}
@@ -235,14 +236,28 @@ func (f *folder) apply(ctx context.Context, s *site, tasks []task) (Built, error
 	}
 	// What was withdrawn or changed must not stay in the tree that was read before either.
 	if now != "" {
-		if err := f.prune(now, w.nowList, list); err != nil {
+		from, err := f.prune(now, w.nowList, list)
+		if err != nil {
 			return Built{}, err
 		}
 		if !o.NoSync { // what was removed must not come back after a power cut
-			return b, syncAll(f.dir)
+			return b, syncDirs(f.dir, from)
 		}
 	}
 	return b, nil
+}
+
+// syncDirs brings folders to the disk; those that are gone went with the one above them.
+func syncDirs(top string, dirs map[string]bool) error {
+	if len(dirs) > syncFew {
+		return syncAll(top)
+	}
+	for dir := range dirs {
+		if err := syncOne(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return syncOne(top)
 }
 
 // do makes every task true in the next tree and removes what belongs to none.
@@ -257,6 +272,7 @@ func (w *work) do(ctx context.Context, tasks []task) (listing, error) {
 			if err := removeFile(w.next, name, e); err != nil {
 				return nil, err
 			}
+			above(w.next, name, w.cleared)
 		}
 	}
 	var failed atomic.Bool
@@ -585,7 +601,7 @@ func (w *work) sync(list listing) error {
 		err = syncOne(filepath.Join(w.next, filepath.FromSlash(dir.(string))))
 		return err == nil
 	})
-	return errors.Join(err, syncOne(w.next))
+	return errors.Join(err, syncDirs(w.next, w.cleared))
 }
 
 // syncAll brings everything of a disk to it.
@@ -632,30 +648,41 @@ func (f *folder) turn(tree string, list listing) error {
 	return syncOne(f.dir)
 }
 
-// prune removes from a tree whatever the site does not hold as well: files that are gone, and those that changed. Its list says what stays.
-func (f *folder) prune(tree string, had, has listing) error {
-	if had == nil { // nobody knows what is in it
-		if err := removeIfThere(f.listName(tree)); err != nil {
-			return err
+// above notes the folders above a file of a tree.
+func above(tree, name string, to map[string]bool) {
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		to[filepath.Join(tree, filepath.FromSlash(dir))] = true
+		if dir == "." {
+			return
 		}
-		return os.RemoveAll(filepath.Join(f.dir, tree))
 	}
+}
+
+// prune removes from a tree whatever the site does not hold as well: files that are gone, and those that changed. Its list says what stays. It gives
+// the folders in which something went.
+func (f *folder) prune(tree string, had, has listing) (from map[string]bool, err error) {
 	if err := removeIfThere(f.listName(tree)); err != nil {
-		return err
+		return nil, err
+	}
+	at := filepath.Join(f.dir, tree)
+	if had == nil { // nobody knows what is in it
+		return nil, os.RemoveAll(at)
 	}
 	stay := listing{}
+	from = map[string]bool{}
 	for name, e := range had {
 		if now, stays := has[name]; stays && now.SHA256 == e.SHA256 && now.Key == e.Key {
 			stay[name] = e
 			continue
 		}
-		if err := removeFile(filepath.Join(f.dir, tree), name, e); err != nil {
-			return err
+		if err := removeFile(at, name, e); err != nil {
+			return nil, err
 		}
+		above(at, name, from)
 	}
 	raw, err := json.Marshal(stay)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writeFile(f.listName(tree), raw)
+	return from, writeFile(f.listName(tree), raw)
 }
