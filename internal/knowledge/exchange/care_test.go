@@ -309,3 +309,44 @@ func TestFtMGoesOnAsItBegan(t *testing.T) {
 		t.Errorf("%+v %v", out, err)
 	}
 }
+
+// Tables that would not fit into memory are refused.
+func TestTablesHaveAnEnd(t *testing.T) {
+	t.Parallel()
+	h := &huridocs{tables: map[string]*table{}, room: 100}
+	h.add("claims", claimColumns)
+	if err := h.tables["claims"].write([]string{strings.Repeat("a", 90)}); err != nil {
+		t.Errorf("within: %v", err)
+	}
+	if err := h.tables["claims"].write([]string{strings.Repeat("a", 90)}); !errors.Is(err, archive.ErrInvalid) {
+		t.Errorf("beyond: %v", err)
+	}
+}
+
+// What tables are called in the lists of others, and to what a witness agreed, is told to whom it concerns.
+func TestFtMToldToWhom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Open(t, store.SQLite))
+	_, rows, err := w.take(t, w.lead, people, peopleCSV)
+	must(t, err)
+	if rows[0].Entity == "" {
+		t.Fatalf("%+v", rows)
+	}
+	for audience, told := range map[string]bool{"team": true, "court": false, "public": false} {
+		var b strings.Builder
+		_, err := w.Export(t.Context(), w.lead, Ask{Format: FormatFtM, Purpose: "archive", Audience: audience}, &b)
+		must(t, err)
+		if got := strings.Contains(b.String(), `"keys":[{"source":"list"`); got != told {
+			t.Errorf("%s: the keys are told: %v", audience, got)
+		}
+	}
+	kind, _ := catalogue.KindOf(catalogue.Testimony)
+	for public, told := range map[bool]bool{true: false, false: true} {
+		var b strings.Builder
+		f := &ftmWriter{e: json.NewEncoder(&b), authors: !public}
+		must(t, f.entity(gathered{Entity: archive.Entity{ID: archive.NewID(archive.PrefixEntity), Kind: kind.Kind, CreatedAt: noon}, kind: kind, consents: []archive.Consent{{ID: "co_1", Note: "canary"}}}))
+		if got := strings.Contains(b.String(), "canary"); got != told {
+			t.Errorf("public %v: consents are told: %v", public, got)
+		}
+	}
+}

@@ -26,7 +26,11 @@ type huridocs struct {
 	order  []string
 	codes  map[string]string // of entities, for references; filled as they come and put in at the end
 	labels map[string]string // of terms
+	room   int64             // bytes that the tables may still take
 }
+
+// maxTables is how much the tables of one export may hold before they are packed: they lie in memory, since nothing of it may lie on disk.
+const maxTables = 512 << 20
 
 // table is one of them. Cells that refer to entities hold their identifiers until the end, when every code is known.
 type table struct {
@@ -35,6 +39,7 @@ type table struct {
 	refs    map[int]bool
 	packed  bytes.Buffer
 	csv     *csv.Writer
+	room    *int64
 }
 
 // column is one column of a table and the property it comes from. "=…" is a fact of the entity, "#…" the code of a term, "<…" and ">…" the
@@ -99,7 +104,7 @@ var (
 
 // newHURIDOCS reads the words of all terms first.
 func (s *Service) newHURIDOCS(ctx context.Context, w io.Writer) (*huridocs, error) {
-	h := &huridocs{w: w, tables: map[string]*table{}, codes: map[string]string{}, labels: map[string]string{}}
+	h := &huridocs{w: w, tables: map[string]*table{}, codes: map[string]string{}, labels: map[string]string{}, room: maxTables}
 	names := map[string]bool{}
 	for _, k := range catalogue.Kinds() {
 		for _, p := range k.Properties {
@@ -130,7 +135,7 @@ func (s *Service) newHURIDOCS(ctx context.Context, w io.Writer) (*huridocs, erro
 }
 
 func (h *huridocs) add(name string, columns []string) {
-	t := &table{name: name, columns: columns}
+	t := &table{name: name, columns: columns, room: &h.room}
 	t.csv = csv.NewWriter(&t.packed)
 	_ = t.csv.Write(columns) // into memory
 	h.tables[name] = t
@@ -245,6 +250,10 @@ func dayOfEDTF(value string, last bool) string {
 func (t *table) write(row []string) error {
 	for i, c := range row {
 		row[i] = Defuse(c)
+		*t.room -= int64(len(c)) + 1
+	}
+	if *t.room < 0 {
+		return archive.Explain(fmt.Errorf("export: %w: too large", archive.ErrInvalid), "The export is too large to be made in one piece.", "Narrow it to a compartment or to kinds.")
 	}
 	if err := t.csv.Write(row); err != nil {
 		return fmt.Errorf("write table %s: %w", t.name, err)
