@@ -16,6 +16,7 @@ import (
 	"zapis/internal/archive"
 	"zapis/internal/knowledge"
 	"zapis/internal/knowledge/exchange"
+	"zapis/internal/policy"
 )
 
 // withExchange is a site with a catalogue that can be taken in and out.
@@ -282,5 +283,20 @@ func TestFilesInTheWorkspace(t *testing.T) {
 	}
 	if page := text(b.get("/me")); strings.Contains(page, "zpt_") || !strings.Contains(page, "Night") {
 		t.Error("the token is shown again, or not listed")
+	}
+}
+
+// A file that breaks its reader breaks its own import and not the server, and what it did is not told.
+func TestImportBreaksDownAlone(t *testing.T) {
+	t.Parallel()
+	s := &Server{importing: make(chan struct{}, 1)} // the room is missing: whatever is asked of it panics
+	for range 2 {
+		_, err := s.importNow(t.Context(), policy.Subject{Agent: "ag_1", Role: archive.RoleInvestigator, Scope: archive.Scope{All: true, AllCompartments: true, MaxDifficulty: -1}}, &upload{ftm: true, raw: []byte("{}")}, importAsk{})
+		if err == nil || err.Error() != "the import broke down" {
+			t.Errorf("%v", err)
+		}
+	}
+	if len(s.importing) != 0 {
+		t.Error("nobody else can import any more")
 	}
 }
