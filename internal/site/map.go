@@ -54,7 +54,7 @@ type mark struct {
 // Limits of a map, so that pages stay light: outlines are drawn more coarsely, and marks joined over longer distances, until they hold.
 const (
 	mostMarks    = 60
-	mostOutline  = 6 << 10 // bytes, packed
+	mostOutline  = 6656 // bytes, packed
 	smallOutline = 2 << 10
 	nearest      = 400.0 // kilometres that a map shows to each side at least: so that something can be recognised
 )
