@@ -19,7 +19,6 @@ import (
 	"zapis/internal/catalogue"
 	"zapis/internal/knowledge/exchange"
 	"zapis/internal/policy"
-	"zapis/internal/store"
 	"zapis/internal/web/template"
 )
 
@@ -215,7 +214,7 @@ func (s *Server) drawImport(w http.ResponseWriter, r *request, status int, v tem
 	}
 	for _, i := range list {
 		row := template.ImportRow{ID: i.ID, At: i.CreatedAt, Format: i.Format, State: i.State, Created: i.Created, Updated: i.Updated, Unchanged: i.Unchanged, Refused: i.Refused}
-		if i.State != store.ImportUndone && !i.UndoAt.IsZero() {
+		if i.State != "undone" && !i.UndoAt.IsZero() {
 			row.State = "half"
 		}
 		s.uploads.Lock()
