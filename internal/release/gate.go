@@ -458,18 +458,25 @@ func gateLanguages(f *facts) Gate {
 }
 
 func gateWarnings(f *facts) Gate {
-	if d := difficulty(f.items); d >= 2 && len(f.draft.Warnings) == 0 {
-		return blocked("none", "difficulty", d)
+	if len(f.draft.Warnings) > 0 {
+		return pass()
 	}
-	if slices.ContainsFunc(f.items, func(it archive.Item) bool { return it.Difficulty < 0 }) && len(f.draft.Warnings) == 0 {
+	if slices.ContainsFunc(f.items, func(it archive.Item) bool { return it.Difficulty < 0 }) {
 		return blocked("not-judged")
+	}
+	if d := difficulty(f.items); d >= 2 {
+		return blocked("none", "difficulty", d)
 	}
 	return pass()
 }
 
+// difficulty is that of the hardest item. What nobody has judged counts as the hardest, as in archive.Scope.Watches: nobody may be told that it is not.
 func difficulty(items []archive.Item) int {
 	d := 0
 	for _, it := range items {
+		if it.Difficulty < 0 {
+			return archive.Hardest
+		}
 		d = max(d, it.Difficulty)
 	}
 	return d

@@ -428,7 +428,7 @@ func (f *facts) compose(number int, at time.Time, origin string, share bundle.Sh
 		doc.Text[lang] = t
 	}
 	if d.Place.Precision != "" {
-		doc.Place = &bundle.Place{Name: d.words(d.Place.Name), Region: d.words(d.Place.Region), Country: d.Place.Country, Lat: d.Place.Lat, Lon: d.Place.Lon, Precision: d.Place.Precision}
+		doc.Place = &bundle.Place{Name: d.words(d.Place.Name), Region: d.words(d.Place.Region), Country: d.Place.Country, Lat: asExact(d.Place.Lat, d.Place.Precision), Lon: asExact(d.Place.Lon, d.Place.Precision), Precision: d.Place.Precision}
 	}
 	if len(d.Facility.Name) > 0 {
 		doc.Facility = &bundle.Facility{Code: d.Facility.Code, Name: d.words(d.Facility.Name)}
@@ -881,4 +881,13 @@ func verdict(list []Gate) (closed, waiting []Gate) {
 		}
 	}
 	return closed, waiting
+}
+
+// asExact is an angle no more exact than what is said of it; nil for none.
+func asExact(d *bundle.Degrees, precision string) *bundle.Degrees {
+	if d == nil {
+		return nil
+	}
+	r := d.Near(precision)
+	return &r
 }

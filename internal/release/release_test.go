@@ -499,3 +499,25 @@ func TestEmbargo(t *testing.T) {
 		}
 	})
 }
+
+// What is published says no more exactly where it was than the precision beside it, and of what nobody has judged nobody says that it is easy to watch.
+func TestNoMoreIsSaidThanIsKnown(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		r.setDifficulty(archive.Unjudged)
+		lat, lon := bundle.Degrees(515314), bundle.Degrees(-460071)
+		v := r.signed(func(d *Draft) {
+			d.Warnings = []Warning{{ToMS: 500, Text: all("a", "b", "c")}}
+			d.Place.Lat, d.Place.Lon, d.Place.Precision = &lat, &lon, bundle.PrecisionRegion
+		})
+		_, err := r.room().Publish(ctx, ann, v.ID)
+		r.must(err)
+		doc := r.verified(v.Version.Draft.Slug + "/v1")
+		if doc.Clip.Difficulty != archive.Hardest {
+			t.Errorf("nobody has judged it, and it is published as %d", doc.Clip.Difficulty)
+		}
+		if p := doc.Place; *p.Lat != 520000 || *p.Lon != -460000 {
+			t.Errorf("a region is published at %d, %d ten-thousandths of a degree", *p.Lat, *p.Lon)
+		}
+	})
+}

@@ -187,6 +187,19 @@ func (d *Degrees) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Near gives an angle as exactly as a precision of a place says: to thousandths of a degree (111 m) for a facility, hundredths for a city, and
+// whole degrees for anything wider. More digits would say where within the region it was.
+func (d Degrees) Near(precision string) Degrees {
+	step := 1e4
+	switch precision {
+	case PrecisionFacility:
+		step = 10
+	case PrecisionCity:
+		step = 100
+	}
+	return Degrees(math.Round(float64(d)/step) * step)
+}
+
 // Facility is the institution.
 type Facility struct {
 	Code string `json:"code"`

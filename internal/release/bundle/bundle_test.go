@@ -250,6 +250,11 @@ func TestSmallThings(t *testing.T) {
 			t.Errorf("%s: %d, %v", want, again, err)
 		}
 	}
+	for precision, want := range map[string]Degrees{PrecisionFacility: -515310, PrecisionCity: -515300, PrecisionRegion: -520000, PrecisionCountry: -520000} {
+		if got := Degrees(-515314).Near(precision); got != want {
+			t.Errorf("%s: %d, want %d", precision, got, want)
+		}
+	}
 	for _, s := range []string{"http://a.test", "https://a.test/b?c=d#e"} {
 		if !IsURL(s) {
 			t.Errorf("%s is an address", s)
