@@ -2,13 +2,17 @@ package main
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"zapis/internal/app"
 	"zapis/internal/archive"
@@ -24,6 +28,7 @@ type releaseCmd struct {
 	Publish  releasePublishCmd  `cmd:"" help:"Let out what was signed, or have it let out when its embargo ends."`
 	Keep     releaseKeepCmd     `cmd:"" help:"Decide that a release stays out although an item that it shows was erased."`
 	Withdraw releaseWithdrawCmd `cmd:"" help:"Put a tombstone with a reason in the place of everything that is out of a release."`
+	Look     releaseLookCmd     `cmd:"" help:"Look for protected people in texts that go out beside releases: pages of the site, cases and promises."`
 	Export   releaseExportCmd   `cmd:"" help:"Copy the bundle of a publication out of the folder of releases, and check it."`
 	Settle   releaseSettleCmd   `cmd:"" help:"Bring the folder of releases to what was decided, and publish what is due, as a worker does every minute."`
 }
@@ -284,4 +289,90 @@ type releaseSettleCmd struct{}
 
 func (c *releaseSettleCmd) Run(k *call) error {
 	return k.with(app.Options{Writes: true}, func(a *app.App) error { return a.Release.Settle(k.ctx) })
+}
+
+type releaseLookCmd struct {
+	Files []string `arg:"" name:"file" help:"Text files, or JSON such as accountability.json, of which every text is read." placeholder:"FILE"`
+}
+
+// largestLook bounds a file that is looked through.
+const largestLook = 16 << 20
+
+func (c *releaseLookCmd) Run(k *call) error {
+	var texts, at []string
+	for _, name := range c.Files {
+		raw, err := readLimited(name, largestLook)
+		if err != nil {
+			return err
+		}
+		short := filepath.Base(name)
+		if !utf8.Valid(raw) {
+			return archive.Explain(fmt.Errorf("%w: %s", archive.ErrInvalid, short), short+" is not text in UTF-8.", "")
+		}
+		var tree any
+		if json.Unmarshal(raw, &tree) == nil { // names may be hidden in escapes of JSON
+			eachText(tree, short+" ", func(where, text string) { texts, at = append(texts, text), append(at, where) })
+			continue
+		}
+		for i, line := range strings.Split(string(raw), "\n") {
+			if strings.TrimSpace(line) != "" {
+				texts, at = append(texts, line), append(at, fmt.Sprintf("%s, line %d", short, i+1))
+			}
+		}
+	}
+	return k.with(app.Options{Writes: true}, func(a *app.App) error {
+		found, err := a.Release.Look(k.ctx, operator(a), texts)
+		if err != nil {
+			return err
+		}
+		type place struct {
+			Type  string `json:"type"`
+			At    string `json:"at"`
+			Maybe bool   `json:"maybe"`
+		}
+		sure := false
+		for _, n := range found {
+			where := "somewhere in these files"
+			if n.Text >= 0 {
+				where = at[n.Text]
+			}
+			sure = sure || !n.Maybe
+			switch {
+			case k.JSON:
+				k.json(place{Type: "place", At: where, Maybe: n.Maybe})
+			case n.Maybe:
+				k.say("MAY NAME somebody protected: %s", where)
+			default:
+				k.say("NAMES somebody protected: %s", where)
+			}
+		}
+		if sure {
+			return archive.Explain(fmt.Errorf("texts: %w: somebody protected is named", app.ErrNotVerified), "Somebody protected is named.", "Take the name out before anything is built.")
+		}
+		if !k.JSON && len(found) == 0 {
+			k.say("Nobody protected is named in %d texts.", len(texts))
+		}
+		return nil
+	})
+}
+
+// eachText gives every text of a JSON document, and where it stands.
+func eachText(v any, where string, do func(where, text string)) {
+	switch v := v.(type) {
+	case string:
+		if strings.TrimSpace(v) != "" {
+			do(where, v)
+		}
+	case []any:
+		for i, x := range v {
+			eachText(x, fmt.Sprintf("%s[%d]", where, i), do)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if key != "" {
+				do(where+"."+key, key)
+			}
+			eachText(v[key], where+"."+key, do)
+		}
+	}
 }

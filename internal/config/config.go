@@ -59,7 +59,7 @@ type Config struct {
 	SiteURL         string        `key:"site_url" doc:"Address under which the public site will stand, such as https://archive.example/; empty: nothing absolute is written, and there is no map for search engines."`
 	SiteOnion       string        `key:"site_onion" doc:"Address of the same site as an onion service, shown at the foot of every page."`
 	SiteLanguages   string        `key:"site_languages" doc:"Languages of the pages, separated by spaces, the first one at the root: en, ru, uk, ar."`
-	SitePages       string        `key:"site_pages" doc:"Folder with LANGUAGE/how.txt and LANGUAGE/support.txt, plain text that replaces what the program says about how you work and about support."`
+	SitePages       string        `key:"site_pages" doc:"Folder with LANGUAGE/how.txt and LANGUAGE/support.txt, plain text that replaces what the program says about how you work and about support, and accountability.json, the cases and promises you follow."`
 	SiteTarget      string        `key:"site_target" doc:"Where zapis site publish sends the site: s3://bucket/prefix?endpoint=…, or a place as rsync knows it."`
 	Speech          string        `key:"speech" doc:"Address of a speech engine that writes down what is said in recordings: http://127.0.0.1:8000 (in the form of OpenAI, which many local servers speak) or http://127.0.0.1:8080/inference (whisper.cpp; whisper+http://… with another path). Empty: none. It must be this machine or a private network."`
 	SpeechModel     string        `key:"speech_model" doc:"Model that the speech engine is asked for, by its own name; empty: the one it has."`

@@ -892,3 +892,36 @@ func (s *Service) Keep(ctx context.Context, who policy.Subject, id, why string) 
 	}
 	return nil
 }
+
+// Look looks for people who are protected in texts that go out beside releases, which no gate is asked about: pages of the site, cases and promises. It
+// gives the places where somebody is named, or may be (Named.Maybe), without telling whom; Named.Text of -1 for a sealed name, of which nobody is told
+// even where. What it finds stands in the custody record, as what a gate finds does. archive.ErrForbidden for who may not publish.
+func (s *Service) Look(ctx context.Context, who policy.Subject, texts []string) (found []Named, err error) {
+	if !policy.Could(who, policy.Publish) {
+		return nil, fmt.Errorf("look for names: %w", archive.ErrForbidden)
+	}
+	err = s.o.DB.Write(ctx, func(tx *store.Tx) error {
+		all, err := s.people(ctx, tx, texts, true)
+		if err != nil {
+			return err
+		}
+		found = nil
+		for _, n := range all {
+			if n.Protected {
+				found = append(found, Named{Protected: true, Maybe: n.Maybe, Text: n.Text})
+			}
+		}
+		if len(found) == 0 {
+			return nil
+		}
+		_, err = s.o.Custody.Record(ctx, tx, archive.Event{
+			ID: s.o.NewID(archive.PrefixEvent), Type: archive.EventAdministration, Agent: who.Agent, Outcome: archive.Warning, Time: s.now(),
+			Detail: map[string]string{"act": "texts looked through for names", "gate": GatePeople},
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for names: %w", err)
+	}
+	return found, nil
+}

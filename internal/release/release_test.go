@@ -521,3 +521,33 @@ func TestNoMoreIsSaidThanIsKnown(t *testing.T) {
 		}
 	})
 }
+
+// Texts that go out beside releases can be looked through for the same names, and doing so is seen in the record.
+func TestTextsBesideReleasesAreLookedThrough(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, r *rig) {
+		s := r.room()
+		r.sealed = map[string]string{"kn_1": "Сергей Осечкин"}
+		recorded := func() (n int) {
+			for _, o := range r.events("") {
+				if bytes.Contains(o.Event, []byte("looked through")) {
+					n++
+				}
+			}
+			return n
+		}
+		if found, err := s.Look(ctx, ann, []string{"An official of the region.", "2022-02-11"}); err != nil || len(found) != 0 || recorded() != 0 {
+			t.Errorf("nobody is named: %+v, %v, %d events", found, err, recorded())
+		}
+		found, err := s.Look(ctx, ann, []string{"Nobody.", "Сергей видел это."})
+		if err != nil || !slices.Equal(found, []Named{{Protected: true, Maybe: true, Text: 1}}) || recorded() != 1 {
+			t.Errorf("somebody may be named: %+v, %v, %d events", found, err, recorded())
+		}
+		found, err = s.Look(ctx, ann, []string{"Nobody.", "As Osechkin said"})
+		if err != nil || !slices.Contains(found, Named{Protected: true, Text: -1}) || recorded() != 2 {
+			t.Errorf("somebody is named: %+v, %v, %d events", found, err, recorded())
+		}
+		_, err = s.Look(ctx, policy.Subject{Agent: ann.Agent, Role: archive.RoleReviewer, Scope: ann.Scope}, []string{"x"})
+		is(t, "a reviewer", err, archive.ErrForbidden)
+	})
+}
