@@ -275,6 +275,10 @@ func TestACaseFromFootageToExport(t *testing.T) {
 		if err := json.Unmarshal([]byte(l), &e); err != nil {
 			t.Fatal(err)
 		}
+		// The model of FollowTheMoney asks for a name, and its code is all that is left to say.
+		if name := e.Properties["name"]; len(name) == 1 && name[0] == e.Zapis.Code {
+			delete(e.Properties, "name")
+		}
 		if len(e.Properties) > 0 {
 			t.Errorf("%s still says %v", e.Zapis.Code, e.Properties)
 		}
