@@ -26,7 +26,7 @@ func (b *bench) importing() (part, error) {
 		return part{}, err
 	}
 	p := part{Title: fmt.Sprintf("Taking in a table of %d rows (SQLite)", rows), How: []string{
-		"a CSV file of persons: key, name, alias, date of birth, sex, note and certainty, five claims a row, every claim with its source; `zapis import` from start to exit, opening the vault included; 1,000 rows a transaction, each durable, recorded and findable when it ends",
+		"a CSV file of persons: key, name, alias, date of birth, sex, note and certainty, five claims a row, every claim with its source; `zapis import` from start to exit, opening the vault included; 2,000 rows a transaction, each durable, recorded and findable when it ends",
 		"then the same table again (nothing is new), a dry run, and taking it all back",
 		fmt.Sprintf("memory: the same program on a file of %d MB in which a quotation mark is never closed, and on the table", junk>>20),
 	}}
