@@ -128,9 +128,25 @@ func (s *postgresSession) native() any { return s.t }
 // A plan for any value reads all documents, newest first, until enough are found: right for a word that stands everywhere, and hundreds of times too
 // slow for a rare one. A plan from when a table was empty stays wrong while one transaction fills it.
 func (tx *Tx) planEach(ctx context.Context) error {
+	return tx.set(ctx, "plan_cache_mode", "force_custom_plan")
+}
+
+// planRows makes PostgreSQL look up what belongs to each document that the index of words gives, newest first, until there are enough. Where it
+// thinks that it needs more of them than it does, it would rather join all documents there are, which grows with the archive and not with the answer.
+func (tx *Tx) planRows(ctx context.Context) error {
+	for _, join := range []string{"enable_hashjoin", "enable_mergejoin"} {
+		if err := tx.set(ctx, join, "off"); err != nil {
+			return err
+		}
+	}
+	return tx.planEach(ctx)
+}
+
+// set changes a setting of PostgreSQL until the transaction ends.
+func (tx *Tx) set(ctx context.Context, name, to string) error {
 	if tx.db.postgre == nil {
 		return nil
 	}
-	_, err := tx.exec(ctx, `SET LOCAL plan_cache_mode = force_custom_plan`)
+	_, err := tx.exec(ctx, `SET LOCAL `+name+` = `+to)
 	return err
 }

@@ -176,7 +176,7 @@ const textOfDoc = `(SELECT t.text FROM search_text t WHERE t.n = d.n)`
 
 // searchQuery writes the question for documents within a scope that meet a condition, without a limit.
 func (tx *Tx) searchQuery(ctx context.Context, s archive.Scope, c Condition, accessions []int64, columns func(*part)) (*part, error) {
-	if err := tx.planEach(ctx); err != nil {
+	if err := tx.planRows(ctx); err != nil {
 		return nil, err
 	}
 	words, rest := split(c)
