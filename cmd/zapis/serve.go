@@ -14,6 +14,7 @@ import (
 	"zapis/internal/app"
 	"zapis/internal/archive"
 	"zapis/internal/web"
+	"zapis/internal/web/asset"
 )
 
 // serveCmd serves the workspace, by default to this machine only, and works on jobs in the same process.
@@ -90,6 +91,8 @@ func (c *serveCmd) serve(k *call, a *app.App, l net.Listener, origin string) err
 	chores, stopChores := context.WithCancel(k.ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); c.chores(chores, a, accounts) }()
+	building := make(chan struct{})
+	go func() { defer close(building); a.RunSite(chores, asset.CheckPage()) }() // whoever publishes here sees it
 	calendar := make(chan struct{})
 	go func() {
 		defer close(calendar)
@@ -110,6 +113,7 @@ func (c *serveCmd) serve(k *call, a *app.App, l net.Listener, origin string) err
 	}
 	stopChores()
 	<-done
+	<-building
 	<-calendar
 	stop, cancel := context.WithTimeout(context.WithoutCancel(k.ctx), stopTime)
 	defer cancel()

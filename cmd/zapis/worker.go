@@ -8,6 +8,7 @@ import (
 
 	"zapis/internal/app"
 	"zapis/internal/job"
+	"zapis/internal/web/asset"
 )
 
 type workerCmd struct {
@@ -43,8 +44,11 @@ func (c *workerCmd) Run(k *call) error {
 	}
 	settling := make(chan struct{})
 	go func() { defer close(settling); a.Release.Run(k.ctx) }() // publishes what is due, and ends what was interrupted
-	a.Anchor.Run(k.ctx, a.Program)                              // keeps the calendar of the transparency log until the person stops it
+	building := make(chan struct{})
+	go func() { defer close(building); a.RunSite(k.ctx, asset.CheckPage()) }()
+	a.Anchor.Run(k.ctx, a.Program) // keeps the calendar of the transparency log until the person stops it
 	<-settling
+	<-building
 	// A job that is under way gets a little time; after that it is worked again by whoever comes next.
 	stop, cancel := context.WithTimeout(context.WithoutCancel(k.ctx), 20*time.Second)
 	defer cancel()

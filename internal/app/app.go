@@ -107,6 +107,7 @@ type App struct {
 	Agent      string // identifier of who acts
 
 	alone   bool
+	siteDue chan struct{} // holds something when the folder of releases was changed and the site was not made since
 	closers []io.Closer
 }
 

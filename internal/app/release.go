@@ -38,7 +38,14 @@ var unseen = archive.Scope{All: true, AllCompartments: true, MaxDifficulty: -1, 
 
 // openRelease makes the room from which redacted clips leave.
 func (a *App) openRelease() (err error) {
+	a.siteDue = make(chan struct{}, 1)
 	a.Release, err = release.New(release.Options{
+		Changed: func() {
+			select {
+			case a.siteDue <- struct{}{}:
+			default: // it is due already
+			}
+		},
 		DB: a.DB, Vault: a.Vault, Custody: a.Custody, Plans: plans{}, Proofs: releaseProofs{a.Proof, a.Anchor}, Consents: consents{}, People: people{a},
 		Traces: traces{a.Sealer}, Ledger: a.Knowledge, Folder: release.FolderAt(a.ReleasesDir()), Machine: a.ownWords(), Subject: a.subject, Logger: a.Logger,
 		Lock: func() (io.Closer, error) { return a.lock("releases", false) },

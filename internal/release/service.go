@@ -138,11 +138,13 @@ type Options struct {
 	Subject func(ctx context.Context, agent string) (policy.Subject, error)
 	Machine []string // words of the machine that must not be published: host name, home folder, user name
 	// Lock has the folder alone until release is called; archive.ErrBusy if another process has it. nil: there is no other process.
-	Lock   func() (release io.Closer, err error)
-	Logger *slog.Logger
-	Now    func() time.Time
-	NewID  func(prefix string) string
-	Rand   io.Reader
+	Lock func() (release io.Closer, err error)
+	// Changed is told whenever the folder was written, or may have been in part. It must not wait. nil: nobody is told.
+	Changed func()
+	Logger  *slog.Logger
+	Now     func() time.Time
+	NewID   func(prefix string) string
+	Rand    io.Reader
 }
 
 // Service is the room. It is safe for concurrent use.

@@ -77,16 +77,21 @@ func (s *Service) settleFolder(ctx context.Context, only string) error {
 		return fmt.Errorf("settle releases: %w", err)
 	}
 	var all error
+	changed := false
 	// Tombstones first: taking away is more urgent than bringing out.
 	for _, buried := range []bool{true, false} {
 		for _, p := range list {
 			if (p.Tombstone != nil) != buried || only != "" && p.Release != only {
 				continue
 			}
+			changed = true
 			if err := s.bring(ctx, p); err != nil {
 				all = errors.Join(all, fmt.Errorf("publication %d of %s: %w", p.Number, p.Release, err))
 			}
 		}
+	}
+	if changed && s.o.Changed != nil {
+		s.o.Changed()
 	}
 	return all
 }
