@@ -25,12 +25,12 @@ const trace = 'yard_kolodna_7731'; // the name of the file, which nobody outside
 // Nothing of the archive comes from the settings of who runs this, and the log ticks every few seconds instead of once a day.
 const env = { ...Object.fromEntries(Object.entries(process.env).filter(([k]) => !k.startsWith('ZAPIS_'))), ZAPIS_LOG_EVERY: '5s', ZAPIS_SITE_NAME: 'Walk', ZAPIS_SITE_LANGUAGES: 'en' };
 const globals = ['--home', home, '--passphrase-file', join(work, 'passphrase')];
-const zapis = (...a) => execFileSync(program, [...globals, ...a], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000 });
+const zapis = (...a) => execFileSync(program, [...globals, ...a], { env, cwd: work, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000 });
 const servers = [];
 
 // serve starts a server and waits for what it says of its address.
 function serve(pattern, ...a) {
-  const child = spawn(program, a, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, a, { env, cwd: work, stdio: ['ignore', 'pipe', 'pipe'] });
   servers.push(child);
   return new Promise((found, failed) => {
     let said = '';
