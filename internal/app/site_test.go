@@ -15,6 +15,20 @@ import (
 	"zapis/internal/vault/vaulttest"
 )
 
+// twoReleases are bundles of two releases and how a site is made of them.
+func twoReleases(t *testing.T) (sitetest.Vectors, site.Options) {
+	t.Helper()
+	v, err := sitetest.Load("../../verify/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := site.Options{Releases: t.TempDir(), Out: filepath.Join(t.TempDir(), "site"), NoSync: true, Config: site.Config{Name: "Archive", Languages: []string{"en"}}}
+	if err := v.Fill(o.Releases, 2); err != nil {
+		t.Fatal(err)
+	}
+	return v, o
+}
+
 // A bucket gets the site, each file with its kind; what is withdrawn goes, and what is somebody else's stays.
 func TestSiteInABucket(t *testing.T) {
 	t.Parallel()
@@ -24,22 +38,15 @@ func TestSiteInABucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := sitetest.Load("../../verify/testdata")
-	if err != nil {
-		t.Fatal(err)
-	}
-	releases, out := t.TempDir(), filepath.Join(t.TempDir(), "site")
-	if err := v.Fill(releases, 2); err != nil {
-		t.Fatal(err)
-	}
+	v, o := twoReleases(t)
 	build := func() {
 		t.Helper()
-		if _, err := site.Build(t.Context(), site.Options{Releases: releases, Out: out, NoSync: true, Config: site.Config{Name: "Archive", Languages: []string{"en"}}}); err != nil {
+		if _, err := site.Build(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	build()
-	sent, err := site.Publish(t.Context(), out, b)
+	sent, err := site.Publish(t.Context(), o.Out, b)
 	if err != nil || sent.Written != sent.Files {
 		t.Fatalf("%+v, %v", sent, err)
 	}
@@ -55,11 +62,11 @@ func TestSiteInABucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Release.Release = 2
-	if err := one.Withdraw("2026-11-22", "Asked for.").Write(releases); err != nil {
+	if err := one.Withdraw("2026-11-22", "Asked for.").Write(o.Releases); err != nil {
 		t.Fatal(err)
 	}
 	build()
-	if _, err := site.Publish(t.Context(), out, b); err != nil {
+	if _, err := site.Publish(t.Context(), o.Out, b); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Get(t.Context(), clip); !errors.Is(err, site.ErrNotThere) {
@@ -73,7 +80,7 @@ func TestSiteInABucket(t *testing.T) {
 	if err := other.Put(t.Context(), "thesis.txt", "text/plain", "", 1, bytes.NewReader([]byte("x"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := site.Publish(t.Context(), out, other); !errors.Is(err, site.ErrNotOurs) {
+	if _, err := site.Publish(t.Context(), o.Out, other); !errors.Is(err, site.ErrNotOurs) {
 		t.Errorf("a place of somebody else: %v", err)
 	}
 }
@@ -93,21 +100,13 @@ func TestABucketWithVersionsForgets(t *testing.T) {
 	if err := b.client.EnableVersioning(t.Context(), b.bucket); err != nil {
 		t.Fatal(err)
 	}
-	v, err := sitetest.Load("../../verify/testdata")
-	if err != nil {
-		t.Fatal(err)
-	}
-	releases, out := t.TempDir(), filepath.Join(t.TempDir(), "site")
-	if err := v.Fill(releases, 2); err != nil {
-		t.Fatal(err)
-	}
-	o := site.Options{Releases: releases, Out: out, NoSync: true, Config: site.Config{Name: "Archive", Languages: []string{"en"}}}
+	v, o := twoReleases(t)
 	publish := func() site.Sent {
 		t.Helper()
 		if _, err := site.Build(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		sent, err := publishTo(t.Context(), out, b)
+		sent, err := publishTo(t.Context(), o.Out, b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +118,7 @@ func TestABucketWithVersionsForgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Release.Release = 2
-	if err := one.Withdraw("2026-11-22", "Asked for.").Write(releases); err != nil {
+	if err := one.Withdraw("2026-11-22", "Asked for.").Write(o.Releases); err != nil {
 		t.Fatal(err)
 	}
 	sent := publish()

@@ -781,18 +781,7 @@ func TestPreviewOfAnOriginalThatTakesTooLong(t *testing.T) {
 	r.media.hang = "first"
 	_, err := s.Preview(ctx, bob, p.ID, 2, 0, 5_000_000)
 	refused(t, "without a working copy", err, errSlow, "")
-	batch := r.vault.Begin(ctx)
-	o, err := batch.Add(ctx, strings.NewReader("a working copy"), vault.AddOptions{})
-	must(t, err)
-	c, err := batch.Commit(ctx)
-	must(t, err)
-	r.write(func(tx *store.Tx) error {
-		if err := tx.AddCommit(ctx, c, store.ObjectDerivative); err != nil {
-			return err
-		}
-		return tx.AddDerivative(ctx, archive.Derivative{ID: archive.NewID(archive.PrefixDerivative), Item: it.ID, Kind: archive.DerivativeProxy, Recipe: "proxy", RecipeVersion: 1, Tool: "x", ToolVersion: "1",
-			Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, Size: o.Size, SHA256: o.SHA256[:], MediaType: "video/mp4", CreatedAt: r.clock})
-	})
+	r.workingCopy(it)
 	for n, c := range []struct{ us, slow int64 }{{5_000_000, 5_000_000}, {6_000_000, 5_000_000}, {4_000_000, 4_000_000}, {4_500_000, 4_000_000}} {
 		known := s.isSlow(it.ID, c.us)
 		if known != (n%2 == 1) {

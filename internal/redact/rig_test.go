@@ -532,3 +532,21 @@ func (r *rig) flip(it archive.Item) {
 		r.t.Fatal(err)
 	}
 }
+
+// workingCopy seals one for an item.
+func (r *rig) workingCopy(it archive.Item) {
+	r.t.Helper()
+	ctx := r.t.Context()
+	batch := r.vault.Begin(ctx)
+	o, err := batch.Add(ctx, strings.NewReader("a working copy"), vault.AddOptions{})
+	must(r.t, err)
+	c, err := batch.Commit(ctx)
+	must(r.t, err)
+	r.write(func(tx *store.Tx) error {
+		if err := tx.AddCommit(ctx, c, store.ObjectDerivative); err != nil {
+			return err
+		}
+		return tx.AddDerivative(ctx, archive.Derivative{ID: archive.NewID(archive.PrefixDerivative), Item: it.ID, Kind: archive.DerivativeProxy, Recipe: "proxy", RecipeVersion: 1, Tool: "x", ToolVersion: "1",
+			Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, Size: o.Size, SHA256: o.SHA256[:], MediaType: "video/mp4", CreatedAt: r.clock})
+	})
+}

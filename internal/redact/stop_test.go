@@ -1,14 +1,12 @@
 package redact
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"zapis/internal/archive"
 	"zapis/internal/redact/plan"
 	"zapis/internal/store"
-	"zapis/internal/vault"
 )
 
 // The second person is shown every key frame, whatever the check named, both ends of each cut, and no stretch is longer than a few seconds.
@@ -61,22 +59,11 @@ func TestStopsAreKept(t *testing.T) {
 	r := newRig(t, store.SQLite)
 	ctx := t.Context()
 	it := r.item("first")
-	batch := r.vault.Begin(ctx)
-	o, err := batch.Add(ctx, strings.NewReader("a working copy"), vault.AddOptions{})
-	must(t, err)
-	c, err := batch.Commit(ctx)
-	must(t, err)
-	r.write(func(tx *store.Tx) error {
-		if err := tx.AddCommit(ctx, c, store.ObjectDerivative); err != nil {
-			return err
-		}
-		return tx.AddDerivative(ctx, archive.Derivative{ID: archive.NewID(archive.PrefixDerivative), Item: it.ID, Kind: archive.DerivativeProxy, Recipe: "proxy", RecipeVersion: 1, Tool: "x", ToolVersion: "1",
-			Object: archive.ObjectRef{Object: o.ID, Envelope: o.Envelope}, Size: o.Size, SHA256: o.SHA256[:], MediaType: "video/mp4", CreatedAt: r.clock})
-	})
+	r.workingCopy(it)
 	p := r.planned(it)
 	r.save(ann, p.ID, cover(0, 0, 20, whole))
 	refused(t, "before the check", r.room().LookedAt(ctx, bob, p.ID, 2), archive.ErrConflict, CodeNotChecked)
-	_, err = r.room().Check(ctx, ann, p.ID)
+	_, err := r.room().Check(ctx, ann, p.ID)
 	must(t, err)
 	must(t, r.gapCheck(p.ID, 2, 1))
 

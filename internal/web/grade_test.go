@@ -46,19 +46,7 @@ func TestGrading(t *testing.T) {
 	reviewer, _ := s.enter(t, "Vera", archive.RoleReviewer, true)
 	s.let(t, of, archive.Scope{All: true, MaxDifficulty: 2})
 	ready, browsable, hard, foreign := s.w.Items["ready"].ID, s.w.Items["browsable"].ID, s.w.Items["hard"].ID, s.w.Items["foreign"].ID
-	page := func(what string, r *http.Response, want int, words ...string) string {
-		t.Helper()
-		b := text(r)
-		if r.StatusCode != want {
-			t.Fatalf("%s: %d, want %d", what, r.StatusCode, want)
-		}
-		for _, w := range words {
-			if !strings.Contains(b, w) {
-				t.Errorf("%s: it lacks %q", what, w)
-			}
-		}
-		return b
-	}
+	page := saying(t)
 	leads := func(what string, r *http.Response, to string) {
 		t.Helper()
 		if got := r.Header.Get("Location"); r.StatusCode != http.StatusSeeOther || got != to {

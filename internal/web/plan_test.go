@@ -99,19 +99,7 @@ func TestPlanByForms(t *testing.T) {
 	reviewer, _ := s.enter(t, "Vera", archive.RoleReviewer, true)
 	narrow, _ := s.enter(t, "Anna", archive.RolePublisher, false) // her accession alone
 	ready, foreign := s.w.Items["ready"].ID, s.w.Items["foreign"].ID
-	see := func(what string, r *http.Response, want int, words ...string) string {
-		t.Helper()
-		b := text(r)
-		if r.StatusCode != want {
-			t.Fatalf("%s: %d, want %d", what, r.StatusCode, want)
-		}
-		for _, w := range words {
-			if !strings.Contains(b, w) {
-				t.Errorf("%s: it lacks %q", what, w)
-			}
-		}
-		return b
-	}
+	see := saying(t)
 	done := func(what string, r *http.Response, notice string) string {
 		t.Helper()
 		to := r.Header.Get("Location")

@@ -33,7 +33,8 @@ type ReleaseRoom interface {
 	List(ctx context.Context, who policy.Subject) ([]release.Release, error)
 	Checklist(ctx context.Context, who policy.Subject, id string) ([]release.Gate, error)
 	Preview(ctx context.Context, who policy.Subject, id string) (bundle.Release, error)
-	Sign(ctx context.Context, who policy.Subject, id string, version int) error
+	SignHavingRead(ctx context.Context, who policy.Subject, id string, version, places int) error
+	Keep(ctx context.Context, who policy.Subject, id, why string) error
 	Publish(ctx context.Context, who policy.Subject, id string) (release.Publication, error)
 	Correct(ctx context.Context, who policy.Subject, id string, why release.Words) (release.Version, error)
 	Withdraw(ctx context.Context, who policy.Subject, id string, why release.Words) error

@@ -1,34 +1,23 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 
 	"zapis/internal/archive"
-	"zapis/internal/policy"
 	"zapis/internal/release"
 	"zapis/internal/web/template"
 )
 
-// decider is a release room in which people decide what a machine cannot; *release.Service.
-type decider interface {
-	// SignHavingRead signs by somebody who has looked at so many places that may name somebody protected.
-	SignHavingRead(ctx context.Context, who policy.Subject, id string, version, places int) error
-	// Keep decides that a release stays out although an item that it shows was erased.
-	Keep(ctx context.Context, who policy.Subject, id, why string) error
-}
-
 // signHavingRead signs with what the form says was looked at.
 func (s *Server) signHavingRead(r *request, x release.View) error {
-	n, err := strconv.Atoi(r.PostForm.Get("read"))
-	d, ok := s.o.Release.(decider)
-	if err != nil || !ok || r.PostForm.Get("looked") != "yes" {
-		return s.o.Release.Sign(r.Context(), r.reader.Subject, x.ID, x.Head)
+	places, err := strconv.Atoi(r.PostForm.Get("read"))
+	if err != nil || r.PostForm.Get("looked") != "yes" {
+		places = 0
 	}
-	return d.SignHavingRead(r.Context(), r.reader.Subject, x.ID, x.Head, n)
+	return s.o.Release.SignHavingRead(r.Context(), r.reader.Subject, x.ID, x.Head, places)
 }
 
 // doubtful draws the desk with the places that whoever signs has to look at, if they are all that is in the way.
@@ -60,11 +49,7 @@ func (s *Server) releaseKeep(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	d, ok := s.o.Release.(decider)
-	if !ok {
-		return archive.ErrNotFound
-	}
-	switch err := d.Keep(r.Context(), r.reader.Subject, x.ID, r.PostForm.Get("why")); {
+	switch err := s.o.Release.Keep(r.Context(), r.reader.Subject, x.ID, r.PostForm.Get("why")); {
 	case errors.Is(err, archive.ErrInvalid):
 		return s.drawRelease(w, r, http.StatusBadRequest, x, nil, "keep", "")
 	case errors.Is(err, archive.ErrConflict):

@@ -19,10 +19,6 @@ type deciding struct {
 	places []string
 }
 
-func (d *deciding) Sign(ctx context.Context, who policy.Subject, id string, version int) error {
-	return d.SignHavingRead(ctx, who, id, version, 0)
-}
-
 func (d *deciding) SignHavingRead(_ context.Context, _ policy.Subject, _ string, version, places int) error {
 	if places < len(d.places) {
 		return &release.Refused{Gates: []release.Gate{{Code: release.GatePeople, State: release.Blocked, Reason: release.ReasonNotLookedAt, Args: []any{"n", len(d.places)}, At: d.places}}}

@@ -102,9 +102,11 @@ func (d *desk) act(name string, a ...any) error {
 	return d.refuse
 }
 
-func (d *desk) Sign(_ context.Context, _ policy.Subject, _ string, version int) error {
+func (d *desk) SignHavingRead(_ context.Context, _ policy.Subject, _ string, version, _ int) error {
 	return d.act("sign", version)
 }
+
+func (d *desk) Keep(context.Context, policy.Subject, string, string) error { return d.act("keep") }
 
 func (d *desk) Publish(context.Context, policy.Subject, string) (release.Publication, error) {
 	return release.Publication{Number: 1}, d.act("publish")

@@ -1377,3 +1377,20 @@ func TestLongFilmsAreNotCut(t *testing.T) {
 		t.Fatalf("%d of 8000 bytes, %v, %v", len(b), err, film.cut)
 	}
 }
+
+// saying gives a check that an answer has a status and words in it, which gives its text.
+func saying(t *testing.T) func(what string, r *http.Response, want int, words ...string) string {
+	return func(what string, r *http.Response, want int, words ...string) string {
+		t.Helper()
+		b := text(r)
+		if r.StatusCode != want {
+			t.Fatalf("%s: %d, want %d", what, r.StatusCode, want)
+		}
+		for _, w := range words {
+			if !strings.Contains(b, w) {
+				t.Errorf("%s: it lacks %q", what, w)
+			}
+		}
+		return b
+	}
+}
